@@ -1,0 +1,234 @@
+//! The arithmetic that kernels and derivative formulas are written in.
+
+use super::{Element, fast_f32};
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+/// A floating-point [`Element`] that can be computed with: `f32` or `f64`.
+///
+/// The `f32` transcendental functions are branch-free polynomials that the compiler turns into vector code; they keep
+/// range, sign, ±∞ and NaN (`exp(−∞)` is 0, `tanh` never leaves [−1, 1]). Those of `f64` are the standard library's.
+///
+/// ```
+/// use fb_tensor::Float;
+/// fn logistic<F: Float>(x: F) -> F {
+///     F::ONE / (F::ONE + (-x).exp())
+/// }
+/// assert_eq!(logistic(0.0_f32), 0.5);
+/// ```
+pub trait Float:
+    Element
+    + PartialOrd
+    + Neg<Output = Self>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + Sum
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// The distance from 1 to the next larger number.
+    const EPSILON: Self;
+    /// The largest finite number.
+    const MAX: Self;
+    /// The smallest (most negative) finite number.
+    const MIN: Self;
+    /// +∞.
+    const INFINITY: Self;
+    /// Not a number.
+    const NAN: Self;
+
+    /// The nearest number to `value`.
+    fn from_f64(value: f64) -> Self;
+    /// The number as `f64`, exactly.
+    fn to_f64(self) -> f64;
+    /// `eˣ`.
+    fn exp(self) -> Self;
+    /// `eˣ − 1`, accurate near 0.
+    fn exp_m1(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// `ln(1 + x)`, accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Logistic function `1 / (1 + e⁻ˣ)`.
+    fn sigmoid(self) -> Self;
+    /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
+    fn erf(self) -> Self;
+    /// Sine of an angle in radians.
+    fn sin(self) -> Self;
+    /// Cosine of an angle in radians.
+    fn cos(self) -> Self;
+    /// Absolute value.
+    fn abs(self) -> Self;
+    /// `self · factor + addend` with one rounding. Fast only where the processor fuses (see the kernels' dispatch).
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The larger of two numbers; NaN if either is NaN.
+    fn maximum(self, other: Self) -> Self;
+    /// The smaller of two numbers; NaN if either is NaN.
+    fn minimum(self, other: Self) -> Self;
+    /// `self` raised to an integer power.
+    fn powi(self, exponent: i32) -> Self;
+    /// `self` raised to a real power.
+    fn powf(self, exponent: Self) -> Self;
+    /// The largest integer not above.
+    fn floor(self) -> Self;
+    /// The smallest integer not below.
+    fn ceil(self) -> Self;
+    /// The nearest integer, ties to even.
+    fn round_ties_even(self) -> Self;
+    /// Whether neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    /// Whether NaN.
+    fn is_nan(self) -> bool;
+    /// `if condition { a } else { b }` that compiles to a select.
+    #[inline(always)]
+    fn select(condition: bool, a: Self, b: Self) -> Self {
+        if condition { a } else { b }
+    }
+}
+
+macro_rules! common {
+    ($type:ident) => {
+        const ZERO: Self = 0.0;
+        const ONE: Self = 1.0;
+        const EPSILON: Self = $type::EPSILON;
+        const MAX: Self = $type::MAX;
+        const MIN: Self = $type::MIN;
+        const INFINITY: Self = $type::INFINITY;
+        const NAN: Self = $type::NAN;
+
+        #[inline(always)]
+        fn from_f64(value: f64) -> Self {
+            value as $type
+        }
+        #[inline(always)]
+        fn to_f64(self) -> f64 {
+            f64::from(self)
+        }
+        #[inline(always)]
+        fn exp_m1(self) -> Self {
+            $type::exp_m1(self)
+        }
+        #[inline(always)]
+        fn ln_1p(self) -> Self {
+            $type::ln_1p(self)
+        }
+        #[inline(always)]
+        fn sqrt(self) -> Self {
+            $type::sqrt(self)
+        }
+        #[inline(always)]
+        fn sin(self) -> Self {
+            $type::sin(self)
+        }
+        #[inline(always)]
+        fn cos(self) -> Self {
+            $type::cos(self)
+        }
+        #[inline(always)]
+        fn abs(self) -> Self {
+            $type::abs(self)
+        }
+        #[inline(always)]
+        fn mul_add(self, factor: Self, addend: Self) -> Self {
+            $type::mul_add(self, factor, addend)
+        }
+        #[inline(always)]
+        fn maximum(self, other: Self) -> Self {
+            if self > other || self != self { self } else { other }
+        }
+        #[inline(always)]
+        fn minimum(self, other: Self) -> Self {
+            if self < other || self != self { self } else { other }
+        }
+        #[inline(always)]
+        fn powi(self, exponent: i32) -> Self {
+            $type::powi(self, exponent)
+        }
+        #[inline(always)]
+        fn powf(self, exponent: Self) -> Self {
+            $type::powf(self, exponent)
+        }
+        #[inline(always)]
+        fn floor(self) -> Self {
+            $type::floor(self)
+        }
+        #[inline(always)]
+        fn ceil(self) -> Self {
+            $type::ceil(self)
+        }
+        #[inline(always)]
+        fn round_ties_even(self) -> Self {
+            $type::round_ties_even(self)
+        }
+        #[inline(always)]
+        fn is_finite(self) -> bool {
+            $type::is_finite(self)
+        }
+        #[inline(always)]
+        fn is_nan(self) -> bool {
+            $type::is_nan(self)
+        }
+    };
+}
+
+impl Float for f32 {
+    common!(f32);
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        fast_f32::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        fast_f32::ln(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        fast_f32::tanh(self)
+    }
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        1.0 / (1.0 + fast_f32::exp(-self))
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        libm::erff(self)
+    }
+}
+
+impl Float for f64 {
+    common!(f64);
+
+    #[inline(always)]
+    fn exp(self) -> Self {
+        f64::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        f64::ln(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        f64::tanh(self)
+    }
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        1.0 / (1.0 + f64::exp(-self))
+    }
+    #[inline(always)]
+    fn erf(self) -> Self {
+        libm::erf(self)
+    }
+}

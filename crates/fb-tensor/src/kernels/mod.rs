@@ -1,0 +1,17 @@
+//! Loops over slices: the only place (with [`storage`](crate::storage)) where `unsafe` is allowed.
+//!
+//! Kernels take slices and sizes that are already checked, never allocate and never log. Each has a naive twin in
+//! `reference` that property tests hold it against.
+
+#[macro_use]
+mod dispatch;
+
+pub(crate) mod copy;
+pub(crate) mod elementwise;
+pub(crate) mod gemm;
+pub(crate) mod optimizer;
+#[cfg(test)]
+pub(crate) mod reference;
+pub(crate) mod reduce;
+
+pub use dispatch::{InstructionSet, instruction_set};

@@ -1,0 +1,67 @@
+//! Fused update passes of optimizers: one read and one write of each value and moment per step.
+
+use crate::element::Float;
+use crate::threads;
+
+/// Elements handed to a thread at a time.
+const CHUNK: usize = 16 * 1024;
+/// Rough cost per element on one core.
+const PICOSECONDS: usize = 800;
+
+/// The numbers of one Adam step, the bias corrections included.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamStep<F> {
+    /// Learning rate.
+    pub rate: F,
+    /// Decay of the first moment, β₁.
+    pub beta1: F,
+    /// Decay of the second moment, β₂.
+    pub beta2: F,
+    /// Added to the denominator, ε.
+    pub epsilon: F,
+    /// `1 − β₁ᵗ`
+    pub correction1: F,
+    /// `√(1 − β₂ᵗ)`
+    pub correction2_root: F,
+    /// Weight decay added to the gradient (Adam with an L2 penalty), or 0.
+    pub penalty: F,
+    /// Weight decay applied to the value itself (AdamW): each step multiplies it by `1 − rate · decay`.
+    pub decay: F,
+}
+
+multiversion! {
+    fn adam_part [F: Float] (step: AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
+        let AdamStep { rate, beta1, beta2, epsilon, correction1, correction2_root, penalty, decay } = step;
+        let (keep1, keep2) = (F::ONE - beta1, F::ONE - beta2);
+        let size = rate / correction1;
+        let shrink = F::ONE - rate * decay;
+        for (((w, &g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
+            let g = g + penalty * *w;
+            *m = beta1 * *m + keep1 * g;
+            *v = beta2 * *v + keep2 * g * g;
+            *w = *w * shrink - size * *m / (v.sqrt() / correction2_root + epsilon);
+        }
+    }
+}
+
+/// One step of Adam or AdamW on one parameter.
+///
+/// `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w − rate · m̂ / (√v̂ + ε)`
+///
+/// # Panics
+/// If the slices differ in length.
+///
+/// # References
+/// D. Kingma, J. Ba, "Adam", ICLR 2015, algorithm 1; I. Loshchilov, F. Hutter, "Decoupled weight decay
+/// regularization", ICLR 2019, algorithm 2.
+pub fn adam<F: Float>(step: AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
+    let len = value.len();
+    assert!(gradient.len() == len && m.len() == len && v.len() == len, "adam: slices differ in length");
+    if len <= CHUNK || !threads::worth_splitting(len * PICOSECONDS / 1000) {
+        return adam_part(step, value, gradient, m, v);
+    }
+    let middle = (len / 2).next_multiple_of(CHUNK).min(len);
+    let ((w1, w2), (m1, m2), (v1, v2)) = (value.split_at_mut(middle), m.split_at_mut(middle), v.split_at_mut(middle));
+    let (g1, g2) = gradient.split_at(middle);
+    rayon::join(|| adam(step, w1, g1, m1, v1), || adam(step, w2, g2, m2, v2));
+}

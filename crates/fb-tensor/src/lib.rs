@@ -1,0 +1,45 @@
+//! n-dimensional arrays for the `fb` feedback-network library: shared storage, views, broadcasting, kernels.
+//!
+//! The main type is [`Tensor`]. Start with [`Tensor::from`], [`Tensor::zeros`] or [`Tensor::from_vec`]; everything
+//! else is a method. Derivative formulas of elementwise functions live here beside the functions (see
+//! [`for_each_unary_op`]); what records them is the crate above, `fb-autograd`.
+#![deny(unsafe_code)]
+
+mod element;
+mod display;
+mod elementwise;
+mod error;
+#[allow(unsafe_code)]
+mod kernels;
+mod layout;
+mod linalg;
+mod shape;
+#[allow(unsafe_code)]
+mod storage;
+mod tensor;
+pub mod random;
+pub mod threads;
+
+/// The memory of tensors: recycled blocks and what they cost.
+pub mod pool {
+    pub use crate::storage::{PoolStats, release, stats};
+}
+
+/// Elementwise operations as values: their types, formulas and derivatives.
+pub mod ops {
+    pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
+}
+
+/// Fused update passes of optimizers.
+pub mod optimizer {
+    pub use crate::kernels::optimizer::{AdamStep, adam};
+}
+
+pub use element::{Element, Float};
+pub use error::{Error, Result};
+pub use half::{bf16, f16};
+pub use kernels::{InstructionSet, instruction_set};
+pub use linalg::sum_of_products;
+pub use ndarray;
+pub use shape::{MAX_RANK, Shape};
+pub use tensor::Tensor;

@@ -1,0 +1,5 @@
+//! Matrix products of tensors.
+
+mod matmul;
+
+pub use matmul::sum_of_products;
