@@ -1,0 +1,216 @@
+"""PyTorch: one training step (forward, loss, backward, Adam) a workload, eager mode. Usage: see harness.py."""
+
+import harness
+from harness import workload
+
+OPTIONS = harness.arguments()
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+torch.set_num_threads(OPTIONS.threads)
+torch.manual_seed(0)
+
+
+def training_step(module, loss):
+    """`loss()` runs the forward pass and gives the scalar; `module` names the parameters."""
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss().backward()
+        optimizer.step()
+
+    return step
+
+
+def classes(*shape, count=10):
+    return torch.randint(0, count, shape)
+
+
+# Products ------------------------------------------------------------------------------------------------------------
+
+
+def product(n):
+    a, b = torch.randn(n, n), torch.randn(n, n)
+    return lambda: torch.mm(a, b)
+
+
+@workload
+def gemm_256():
+    return product(256)
+
+
+@workload
+def gemm_1024():
+    return product(1024)
+
+
+# Dense networks ------------------------------------------------------------------------------------------------------
+
+
+@workload
+def xor_step():
+    net = nn.Sequential(
+        nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1), nn.Sigmoid()
+    )
+    x, y = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0]])
+    return training_step(net, lambda: F.binary_cross_entropy(net(x), y))
+
+
+@workload
+def mlp():
+    net = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+    x, y = torch.randn(128, 784), classes(128)
+    return training_step(net, lambda: F.cross_entropy(net(x), y))
+
+
+# Loops ---------------------------------------------------------------------------------------------------------------
+
+
+class Feedback(nn.Module):
+    """input -> hidden1 -> hidden2 -> output, output and hidden2 fed back into hidden1, run `iterations` times."""
+
+    def __init__(self, inputs=64, hidden=128, outputs=10, iterations=20):
+        super().__init__()
+        self.iterations = iterations
+        self.hidden1, self.hidden2 = nn.Linear(inputs, hidden), nn.Linear(hidden, hidden)
+        self.output = nn.Linear(hidden, outputs)
+        self.output_to_hidden1 = nn.Linear(outputs, hidden, bias=False)
+        self.hidden2_to_hidden1 = nn.Linear(hidden, hidden, bias=False)
+
+    def forward(self, x):
+        output = x.new_zeros(x.shape[0], self.output.out_features)
+        hidden2 = x.new_zeros(x.shape[0], self.hidden2.out_features)
+        projected = self.hidden1(x)
+        for _ in range(self.iterations):
+            hidden1 = torch.tanh(projected + self.output_to_hidden1(output) + self.hidden2_to_hidden1(hidden2))
+            hidden2 = torch.tanh(self.hidden2(hidden1))
+            output = self.output(hidden2)
+        return output
+
+
+@workload
+def feedback():
+    net = Feedback()
+    x, y = torch.randn(32, 64), classes(32)
+    return training_step(net, lambda: F.cross_entropy(net(x), y))
+
+
+def sequence(cell, inputs, hidden, outputs, batch, time, y, loss):
+    recurrent, head = cell(inputs, hidden, batch_first=True), nn.Linear(hidden, outputs)
+    x = torch.randn(batch, time, inputs)
+
+    def last_step_loss():
+        states, _ = recurrent(x)
+        return loss(head(states[:, -1]), y)
+
+    return training_step(nn.ModuleList([recurrent, head]), last_step_loss)
+
+
+@workload
+def lstm():
+    return sequence(nn.LSTM, 128, 256, 10, batch=32, time=100, y=classes(32), loss=F.cross_entropy)
+
+
+@workload
+def lstm_small():
+    return sequence(nn.LSTM, 8, 32, 1, batch=16, time=50, y=torch.randn(16, 1), loss=F.mse_loss)
+
+
+@workload
+def gru():
+    return sequence(nn.GRU, 128, 256, 10, batch=32, time=100, y=classes(32), loss=F.cross_entropy)
+
+
+@workload
+def lstm_infer_b1():
+    cell = nn.LSTMCell(64, 128)
+    x, state = torch.randn(1, 64), (torch.zeros(1, 128), torch.zeros(1, 128))
+
+    def step():
+        with torch.inference_mode():
+            cell(x, state)
+
+    return step
+
+
+# Pictures and text ---------------------------------------------------------------------------------------------------
+
+
+@workload
+def conv():
+    net = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(64 * 49, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+    x, y = torch.randn(64, 1, 28, 28), classes(64)
+    return training_step(net, lambda: F.cross_entropy(net(x), y))
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block with causal attention."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.queries_keys_values, self.mix = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        batch, time, width = x.shape
+        parts = self.queries_keys_values(self.norm1(x)).view(batch, time, 3, self.heads, width // self.heads)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(batch, time, width)
+        x = x + self.mix(attended)
+        return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
+
+
+class Gpt(nn.Module):
+    def __init__(self, vocabulary=256, width=256, blocks=4, heads=8, time=128):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(time, width)
+        self.blocks = nn.Sequential(*[Block(width, heads) for _ in range(blocks)])
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, x):
+        return self.head(self.norm(self.blocks(self.tokens(x) + self.positions.weight[: x.shape[1]])))
+
+
+@workload
+def gpt():
+    net = Gpt()
+    x, y = classes(16, 128, count=256), classes(16, 128, count=256)
+    return training_step(net, lambda: F.cross_entropy(net(x).view(-1, 256), y.view(-1)))
+
+
+# Passes over 4 M numbers ---------------------------------------------------------------------------------------------
+
+
+@workload
+def softmax_4m():
+    x = torch.randn(4096, 1024)
+    return lambda: torch.softmax(x, -1)
+
+
+@workload
+def tanh_4m():
+    x = torch.randn(4096, 1024)
+    return lambda: torch.tanh(x)
+
+
+@workload
+def layernorm_4m():
+    x, norm = torch.randn(4096, 1024), nn.LayerNorm(1024)
+
+    def step():
+        with torch.no_grad():
+            norm(x)
+
+    return step
+
+
+harness.run("torch", f"PyTorch {torch.__version__.split('+')[0]}", OPTIONS)
