@@ -2,6 +2,7 @@
 //!
 //! The main types are [`Tape`], which records, and [`Var`], a tensor that may be recorded. There is no hidden state:
 //! a variable without a tape is a constant, and whoever wants no gradients hands out constants ([`Tape::no_grad`]).
+//! Gradients of operations of your own ([`Var::custom`]) are checked with [`gradcheck`].
 //!
 //! ```
 //! use fb_autograd::Tape;
@@ -15,6 +16,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod gradcheck;
 mod gradients;
 mod ops;
 mod tape;

@@ -100,7 +100,7 @@ impl<F: Float> Var<F> {
             self.shape()
         );
         match &self.node {
-            Some(node) => node.tape().gradients(&[(self, Tensor::full_of(*self.shape(), F::ONE))]),
+            Some(node) => node.gradients(Tensor::full_of(*self.shape(), F::ONE)),
             None => Gradients::empty(),
         }
     }

@@ -50,6 +50,20 @@ pub enum Error {
         /// The tensor's shape.
         shape: String,
     },
+    /// An element of an index tensor that leaves the axis it points into.
+    #[error("{op}: index {index} at {position} is out of range for axis {axis} of shape {shape}{}", counted_from_zero(*.index))]
+    IndexAt {
+        /// The operation.
+        op: &'static str,
+        /// The index found.
+        index: i64,
+        /// Where among the indices it stands, such as `[0, 2]`.
+        position: String,
+        /// The axis that it points into.
+        axis: usize,
+        /// The shape that has the axis.
+        shape: String,
+    },
     /// More axes than a tensor can have.
     #[error("{op}: {found} axes, but a tensor has at most {max}\n  help: merge neighbouring axes with reshape")]
     Rank {
@@ -76,6 +90,10 @@ pub enum Error {
         /// What is wrong with which argument.
         what: String,
     },
+}
+
+fn counted_from_zero(index: i64) -> &'static str {
+    if index < 0 { "\n  help: indices count from 0; negative ones do not count from the end" } else { "" }
 }
 
 /// Shorthand for results with this crate's [`Error`].

@@ -29,16 +29,32 @@ impl Layout {
     pub(crate) fn strided(shape: Shape, strides: &[isize], offset: usize) -> Self {
         debug_assert_eq!(shape.len(), strides.len());
         let mut all = [0; MAX_RANK];
-        all[..strides.len()].copy_from_slice(strides);
+        for (to, &from) in all.iter_mut().zip(strides) {
+            *to = from;
+        }
+        Self::new(shape, all, offset)
+    }
+
+    /// [`Layout::strided`] with room for all axes.
+    #[inline]
+    pub(crate) fn new(shape: Shape, strides: [isize; MAX_RANK], offset: usize) -> Self {
         let mut step = 1_isize;
         let mut contiguous = true;
+        let mut empty = false;
         for axis in (0..shape.len()).rev() {
+            let extent = shape[axis];
             // The stride of an axis with one element is never used.
-            contiguous &= shape[axis] == 1 || all[axis] == step;
-            step *= shape[axis].max(1) as isize;
+            contiguous &= extent == 1 || strides[axis] == step;
+            empty |= extent == 0;
+            step = step.wrapping_mul(extent as isize);
         }
-        contiguous |= shape.elements() == 0;
-        Self { shape, strides: all, offset, contiguous }
+        Self { shape, strides, offset, contiguous: contiguous | empty }
+    }
+
+    /// The strides with room for all axes.
+    #[inline]
+    pub(crate) fn strides_array(&self) -> [isize; MAX_RANK] {
+        self.strides
     }
 
     #[inline]
@@ -55,7 +71,14 @@ impl Layout {
                 strides[lead + axis] = self.strides[axis];
             }
         }
-        Self::strided(shape, &strides[..shape.len()], self.offset)
+        Self::new(shape, strides, self.offset)
+    }
+
+    /// The layout of the first position along an axis, which is dropped.
+    pub(crate) fn without(&self, axis: usize) -> Self {
+        let mut strides = self.strides;
+        strides.copy_within(axis + 1.., axis);
+        Self::new(self.shape.without(axis), strides, self.offset)
     }
 
     /// The same layout starting elsewhere in storage.
@@ -122,7 +145,13 @@ impl<const N: usize> Walk<N> {
         }
     }
 
+    /// Whether [`Walk::rows`] visits one row at most.
+    pub(crate) fn is_one_row(&self) -> bool {
+        self.rank <= 1
+    }
+
     /// Calls `visit` with the storage position of each view at the start of every inner row, in row-major order.
+    #[inline(always)]
     pub(crate) fn rows(&self, mut visit: impl FnMut([usize; N])) {
         let outer = self.rank.saturating_sub(1);
         if self.extents[..self.rank].contains(&0) {

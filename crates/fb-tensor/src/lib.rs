@@ -9,10 +9,13 @@ mod element;
 mod display;
 mod elementwise;
 mod error;
+mod fused;
+mod index;
 #[allow(unsafe_code)]
 mod kernels;
 mod layout;
 mod linalg;
+mod reduce;
 mod shape;
 #[allow(unsafe_code)]
 mod storage;
@@ -32,7 +35,7 @@ pub mod ops {
 
 /// Fused update passes of optimizers.
 pub mod optimizer {
-    pub use crate::kernels::optimizer::{AdamStep, adam};
+    pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 }
 
 pub use element::{Element, Float};

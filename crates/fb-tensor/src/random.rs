@@ -19,8 +19,8 @@ pub type Rng = ChaCha8Rng;
 /// ```
 /// use fb_tensor::{Tensor, random::Key};
 /// let key = Key::new(42).fold("hidden/weight");
-/// let a = Tensor::normal([3], 0.0, 1.0, &mut key.rng());
-/// let b = Tensor::normal([3], 0.0, 1.0, &mut key.rng());
+/// let a: Tensor = Tensor::normal([3], 0.0, 1.0, &mut key.rng());
+/// let b: Tensor = Tensor::normal([3], 0.0, 1.0, &mut key.rng());
 /// assert_eq!(a, b);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

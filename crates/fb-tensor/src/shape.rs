@@ -1,6 +1,6 @@
 //! The extents of a tensor's axes, kept inline so that no operation allocates for them.
 
-use crate::error::{Error, OrPanic, Result};
+use crate::error::{Error, OrPanic, Result, fail};
 use std::fmt;
 use std::ops::Deref;
 
@@ -16,10 +16,11 @@ pub const MAX_RANK: usize = 6;
 /// assert_eq!(shape.elements(), 6);
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
+    /// Beyond the rank these are 0, so that shapes compare as a whole.
     extents: [usize; MAX_RANK],
-    rank: u8,
+    rank: usize,
 }
 
 impl Shape {
@@ -30,18 +31,30 @@ impl Shape {
     ///
     /// # Errors
     /// More than [`MAX_RANK`] axes, or more elements than memory can hold.
+    #[inline]
     pub fn try_new(extents: &[usize]) -> Result<Self> {
         if extents.len() > MAX_RANK {
-            return Err(Error::Rank { op: "shape", found: extents.len(), max: MAX_RANK });
+            return Err(too_many_axes(extents.len()));
         }
-        let mut shape = Self { extents: [0; MAX_RANK], rank: extents.len() as u8 };
-        shape.extents[..extents.len()].copy_from_slice(extents);
+        let mut shape = Self { extents: [0; MAX_RANK], rank: extents.len() };
+        for (to, &from) in shape.extents.iter_mut().zip(extents) {
+            *to = from;
+        }
+        shape.checked()
+    }
+
+    /// The shape, if its elements can be counted in memory.
+    #[inline]
+    fn checked(self) -> Result<Self> {
         // Zero-sized axes must not hide an overflow of the others: strides are products of those.
-        let cells = extents.iter().try_fold(1_usize, |n, &e| n.checked_mul(e.max(1)));
-        match cells {
-            Some(cells) if cells <= isize::MAX as usize / 16 => Ok(shape),
-            _ => Err(Error::TooLarge { op: "shape", shape: shape.to_string() }),
+        let mut cells = 1_usize;
+        let mut overflows = false;
+        for &extent in self.iter() {
+            let (product, overflow) = cells.overflowing_mul(extent.max(1));
+            cells = product;
+            overflows |= overflow;
         }
+        if overflows || cells > isize::MAX as usize / 16 { Err(too_large(&self)) } else { Ok(self) }
     }
 
     /// The number of elements: the product of the extents, 1 for no axes.
@@ -59,6 +72,7 @@ impl Shape {
         assert!(axis < self.len(), "shape {self} has no axis {axis}");
         let mut shape = *self;
         shape.extents.copy_within(axis + 1.., axis);
+        shape.extents[MAX_RANK - 1] = 0;
         shape.rank -= 1;
         shape
     }
@@ -70,9 +84,14 @@ impl Shape {
     #[track_caller]
     pub fn with_inserted(&self, axis: usize, extent: usize) -> Self {
         assert!(axis <= self.len(), "cannot insert an axis at {axis} into shape {self}");
-        let mut extents = self.to_vec();
-        extents.insert(axis, extent);
-        Self::try_new(&extents).or_panic()
+        if self.rank == MAX_RANK {
+            fail(&too_many_axes(MAX_RANK + 1));
+        }
+        let mut shape = *self;
+        shape.extents.copy_within(axis..MAX_RANK - 1, axis + 1);
+        shape.extents[axis] = extent;
+        shape.rank += 1;
+        shape.checked().or_panic()
     }
 
     /// The shape with the extent of `axis` replaced.
@@ -87,10 +106,24 @@ impl Shape {
         shape
     }
 
+    /// [`Shape::with_extent`] for extents that may be too large.
+    ///
+    /// # Errors
+    /// There is no such axis, or more elements than memory can hold.
+    pub fn try_with_extent(&self, axis: usize, extent: usize) -> Result<Self> {
+        if axis >= self.len() {
+            return Err(Error::Axis { op: "shape", axis, shape: self.to_string() });
+        }
+        let mut shape = *self;
+        shape.extents[axis] = extent;
+        shape.checked()
+    }
+
     /// The shape that both broadcast to, by NumPy's rules: aligned at the last axis, an extent of 1 stretches.
     ///
     /// # Errors
     /// Two different extents meet and neither is 1.
+    #[inline]
     pub fn broadcast(&self, other: &Self, op: &'static str) -> Result<Self> {
         let (long, short) = if self.len() >= other.len() { (self, other) } else { (other, self) };
         let mut shape = *long;
@@ -100,21 +133,42 @@ impl Shape {
             if *slot == 1 {
                 *slot = extent;
             } else if extent != 1 && extent != *slot {
-                return Err(Error::Shapes {
-                    op,
-                    left: self.to_string(),
-                    right: other.to_string(),
-                    help: "axes are aligned from the last one; extents must be equal or 1",
-                });
+                return Err(no_broadcast(self, other, op));
             }
         }
         Ok(shape)
     }
 
+    /// Appends an axis. The rank must be below its maximum and the elements countable, as for part of a valid shape.
+    #[inline]
+    pub(crate) fn push(&mut self, extent: usize) {
+        self.extents[self.rank] = extent;
+        self.rank += 1;
+    }
+
     #[inline]
     pub(crate) fn extents_mut(&mut self) -> &mut [usize] {
-        &mut self.extents[..self.rank as usize]
+        &mut self.extents[..self.rank]
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_broadcast(left: &Shape, right: &Shape, op: &'static str) -> Error {
+    let help = "axes are aligned from the last one; extents must be equal or 1";
+    Error::Shapes { op, left: left.to_string(), right: right.to_string(), help }
+}
+
+#[cold]
+#[inline(never)]
+fn too_many_axes(found: usize) -> Error {
+    Error::Rank { op: "shape", found, max: MAX_RANK }
+}
+
+#[cold]
+#[inline(never)]
+fn too_large(shape: &Shape) -> Error {
+    Error::TooLarge { op: "shape", shape: shape.to_string() }
 }
 
 impl Deref for Shape {
@@ -122,18 +176,9 @@ impl Deref for Shape {
 
     #[inline]
     fn deref(&self) -> &[usize] {
-        &self.extents[..self.rank as usize]
+        &self.extents[..self.rank]
     }
 }
-
-impl PartialEq for Shape {
-    #[inline]
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl Eq for Shape {}
 
 impl PartialEq<[usize]> for Shape {
     fn eq(&self, other: &[usize]) -> bool {

@@ -3,8 +3,6 @@
 //! Entering the pool from outside costs 20–30 µs, splitting work inside it a fraction of a microsecond, so training
 //! loops enter once with [`enter`] and stay inside.
 
-use std::ops::Range;
-
 /// Work worth splitting inside the pool, in nanoseconds of one core.
 const SPLIT_INSIDE_NS: usize = 20_000;
 /// Work worth entering the pool for from outside.
@@ -39,33 +37,10 @@ pub(crate) fn worth_splitting(nanoseconds: usize) -> bool {
     (nanoseconds >= SPLIT_OUTSIDE_NS || in_pool()) && count() > 1
 }
 
-/// Runs `work` over `0..len` in ranges of `chunk`, over the pool if `nanoseconds` of work in all are worth it.
+/// Hands `output` to `work` in parts of `chunk` elements, each with where it starts; over the pool if `nanoseconds` of
+/// work in all are worth it.
 ///
-/// The ranges do not depend on the number of threads.
-pub(crate) fn for_each_chunk(len: usize, chunk: usize, nanoseconds: usize, work: impl Fn(Range<usize>) + Sync) {
-    let chunks = len.div_ceil(chunk.max(1));
-    if chunks > 1 && worth_splitting(nanoseconds) {
-        split(0, chunks, &|i| work(i * chunk..((i + 1) * chunk).min(len)));
-    } else {
-        for i in 0..chunks {
-            work(i * chunk..((i + 1) * chunk).min(len));
-        }
-    }
-}
-
-/// Halves `start..end` until single items are left, so that idle threads find large pieces to take.
-fn split(start: usize, end: usize, work: &(impl Fn(usize) + Sync)) {
-    if end - start <= 1 {
-        if start < end {
-            work(start);
-        }
-        return;
-    }
-    let middle = start + (end - start) / 2;
-    rayon::join(|| split(start, middle, work), || split(middle, end, work));
-}
-
-/// Like [`for_each_chunk`], handing each range's part of `output` to `work` together with where it starts.
+/// The parts do not depend on the number of threads.
 pub(crate) fn for_each_chunk_mut<T: Send>(
     output: &mut [T],
     chunk: usize,
@@ -83,6 +58,7 @@ pub(crate) fn for_each_chunk_mut<T: Send>(
     }
 }
 
+/// Halves the output until single parts are left, so that idle threads find large pieces to take.
 fn split_mut<T: Send>(start: usize, output: &mut [T], chunk: usize, work: &(impl Fn(usize, &mut [T]) + Sync)) {
     if output.len() <= chunk {
         work(start, output);

@@ -1,96 +1,117 @@
 //! Arithmetic of two operands with broadcasting, and the operators.
 
+use super::node::reduced;
 use super::{common_node, index};
 use crate::tape::{Backward, Sweep};
 use crate::var::Var;
-use fb_tensor::{Float, Tensor};
+use fb_tensor::{Float, Shape, Tensor};
 use std::ops;
 
-/// Adds `gradient`, summed over the axes that broadcasting had stretched, to an operand's node.
-fn add_reduced<F: Float>(sweep: &mut Sweep<F>, parent: Option<u32>, shape: fb_tensor::Shape, gradient: impl FnOnce() -> Tensor<F>) {
-    if let Some(parent) = parent {
-        let gradient = gradient();
-        let share = if *gradient.shape() == shape { gradient } else { gradient.sum_to(shape) };
-        sweep.add(parent, share);
-    }
+/// An operand: its node, if it is on the tape, and its shape before broadcasting.
+type Operand = (Option<u32>, Shape);
+
+fn operand<F: Float>(var: &Var<F>) -> Operand {
+    (index(var), *var.shape())
 }
 
-struct Sum<F: Float> {
-    left: (Option<u32>, fb_tensor::Shape),
-    right: (Option<u32>, fb_tensor::Shape),
-    /// 1 for a sum, −1 for a difference.
-    sign: F,
+/// The operand's value, kept only if the gradient of the other operand needs it.
+fn kept_for<F: Float>(var: &Var<F>, other: &Var<F>) -> Option<Tensor<F>> {
+    other.requires_grad().then(|| var.tensor().clone())
 }
 
-impl<F: Float> Backward<F> for Sum<F> {
+struct Sum {
+    left: Operand,
+    right: Operand,
+    /// Whether the right operand is subtracted.
+    negative: bool,
+}
+
+impl<F: Float> Backward<F> for Sum {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
-        if self.left.0.is_some() {
-            add_reduced(sweep, self.left.0, self.left.1, || gradient.clone());
+        let (Some(right), shape) = self.right else {
+            if let (Some(left), shape) = self.left {
+                sweep.add(left, reduced(gradient, shape));
+            }
+            return;
+        };
+        if let (Some(left), shape) = self.left {
+            sweep.add(left, reduced(gradient.clone(), shape));
         }
-        let signed = || if self.sign == F::ONE { gradient } else { -gradient };
-        add_reduced(sweep, self.right.0, self.right.1, signed);
+        let share = reduced(gradient, shape);
+        sweep.add(right, if self.negative { -share } else { share });
     }
 }
 
 struct Product<F: Float> {
-    left: (Option<u32>, Tensor<F>),
-    right: (Option<u32>, Tensor<F>),
+    left: Operand,
+    right: Operand,
+    left_value: Option<Tensor<F>>,
+    right_value: Option<Tensor<F>>,
 }
 
 impl<F: Float> Backward<F> for Product<F> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
-        add_reduced(sweep, self.left.0, *self.left.1.shape(), || &gradient * &self.right.1);
-        add_reduced(sweep, self.right.0, *self.right.1.shape(), || gradient * &self.left.1);
-    }
-}
-
-struct Quotient<F: Float> {
-    left: (Option<u32>, fb_tensor::Shape),
-    right: (Option<u32>, Tensor<F>),
-    output: Tensor<F>,
-}
-
-impl<F: Float> Backward<F> for Quotient<F> {
-    fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
-        let by_left = gradient / &self.right.1;
-        let by_right = self.right.0.map(|_| -(&by_left * &self.output));
-        add_reduced(sweep, self.left.0, self.left.1, || by_left);
-        if let Some(by_right) = by_right {
-            add_reduced(sweep, self.right.0, *self.right.1.shape(), || by_right);
+        if let ((Some(parent), shape), Some(other)) = (self.left, &self.right_value) {
+            sweep.add(parent, reduced(&gradient * other, shape));
+        }
+        if let ((Some(parent), shape), Some(other)) = (self.right, &self.left_value) {
+            sweep.add(parent, reduced(gradient * other, shape));
         }
     }
 }
 
+struct Quotient<F: Float> {
+    left: Operand,
+    right: Operand,
+    divisor: Tensor<F>,
+    /// The result, if the gradient of the divisor needs it.
+    output: Option<Tensor<F>>,
+}
+
+impl<F: Float> Backward<F> for Quotient<F> {
+    fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
+        let by_left = gradient / &self.divisor;
+        if let ((Some(parent), shape), Some(output)) = (self.right, &self.output) {
+            sweep.add(parent, -reduced(&by_left * output, shape));
+        }
+        if let (Some(parent), shape) = self.left {
+            sweep.add(parent, reduced(by_left, shape));
+        }
+    }
+}
+
+#[track_caller]
 fn add<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
     let Some(node) = common_node(a, b) else {
         return Var::constant(output);
     };
-    let op = Sum { left: (index(a), *a.shape()), right: (index(b), *b.shape()), sign: F::ONE };
-    node.record(output, op)
+    node.record(output, Sum { left: operand(a), right: operand(b), negative: false })
 }
 
+#[track_caller]
 fn sub<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
     let Some(node) = common_node(a, b) else {
         return Var::constant(output);
     };
-    let op = Sum { left: (index(a), *a.shape()), right: (index(b), *b.shape()), sign: -F::ONE };
-    node.record(output, op)
+    node.record(output, Sum { left: operand(a), right: operand(b), negative: true })
 }
 
+#[track_caller]
 fn mul<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
     let Some(node) = common_node(a, b) else {
         return Var::constant(output);
     };
-    let op = Product { left: (index(a), a.tensor().clone()), right: (index(b), b.tensor().clone()) };
-    node.record(output, op)
+    let (left_value, right_value) = (kept_for(a, b), kept_for(b, a));
+    node.record(output, Product { left: operand(a), right: operand(b), left_value, right_value })
 }
 
+#[track_caller]
 fn div<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
     let Some(node) = common_node(a, b) else {
         return Var::constant(output);
     };
-    let right = (index(b), b.tensor().clone());
-    let op = Quotient { left: (index(a), *a.shape()), right, output: output.clone() };
+    let kept = b.requires_grad().then(|| output.clone());
+    let op = Quotient { left: operand(a), right: operand(b), divisor: b.tensor().clone(), output: kept };
     node.record(output, op)
 }
 

@@ -1,9 +1,23 @@
 //! The operations: each file holds the forward computation and its vector–Jacobian product side by side.
 
 mod arithmetic;
+mod binary_cross_entropy;
+mod broadcast;
+mod cross_entropy;
 mod custom;
 mod elementwise;
+mod error;
+mod index;
+mod join;
+mod node;
+mod pad;
+mod permute;
 mod product;
+mod reduce;
+mod reshape;
+mod select;
+mod slice;
+mod softmax;
 
 use crate::tape::NodeRef;
 use crate::var::Var;

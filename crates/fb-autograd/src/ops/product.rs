@@ -3,53 +3,58 @@
 use super::{common_node, index};
 use crate::tape::{Backward, Sweep};
 use crate::var::Var;
-use fb_tensor::{Float, Tensor};
+use fb_tensor::{Float, Shape, Tensor};
 
 struct MatMul<F: Float> {
-    left: (Option<u32>, Tensor<F>),
-    right: (Option<u32>, Tensor<F>),
+    left: (Option<u32>, Shape),
+    right: (Option<u32>, Shape),
+    /// The values, each kept only if the gradient of the other operand needs it.
+    left_value: Option<Tensor<F>>,
+    right_value: Option<Tensor<F>>,
 }
 
 impl<F: Float> Backward<F> for MatMul<F> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
         let (left, right) = (&self.left.1, &self.right.1);
-        // Vectors are matrices with one row or column that was dropped from the output: put it back.
-        let a = if left.rank() == 1 { left.unsqueeze(0) } else { left.clone() };
-        let b = if right.rank() == 1 { right.unsqueeze(1) } else { right.clone() };
-        let g = if right.rank() == 1 { gradient.unsqueeze(gradient.rank()) } else { gradient };
-        let g = if left.rank() == 1 { g.unsqueeze(g.rank() - 1) } else { g };
-        if let Some(parent) = self.left.0 {
-            let share = g.matmul(&b.transpose()).sum_to(*a.shape()).reshape(*left.shape());
-            sweep.add(parent, share);
+        // A vector is a matrix with one row or column that was dropped from the output: put it back.
+        let g = if right.len() == 1 { gradient.unsqueeze(gradient.rank()) } else { gradient };
+        let g = if left.len() == 1 { g.unsqueeze(g.rank() - 1) } else { g };
+        if let (Some(parent), Some(value)) = (self.left.0, &self.right_value) {
+            let b = if right.len() == 1 { value.unsqueeze(1) } else { value.clone() };
+            let rows = if left.len() == 1 { left.with_inserted(0, 1) } else { *left };
+            sweep.add(parent, g.matmul(&b.transpose()).sum_to(rows).reshape(*left));
         }
-        if let Some(parent) = self.right.0 {
-            if b.rank() == 2 && right.rank() == 2 {
+        if let (Some(parent), Some(value)) = (self.right.0, &self.left_value) {
+            let a = if left.len() == 1 { value.unsqueeze(0) } else { value.clone() };
+            if right.len() == 2 {
                 sweep.add_product(parent, a, g);
             } else {
-                let share = a.transpose().matmul(&g).sum_to(*b.shape()).reshape(*right.shape());
-                sweep.add(parent, share);
+                let columns = if right.len() == 1 { right.with_inserted(1, 1) } else { *right };
+                sweep.add(parent, a.transpose().matmul(&g).sum_to(columns).reshape(*right));
             }
         }
     }
 }
 
 struct Linear<F: Float> {
-    x: (Option<u32>, Tensor<F>),
-    weight: (Option<u32>, Tensor<F>),
-    bias: Option<u32>,
+    x: Option<u32>,
+    weight: Option<u32>,
+    bias: Option<(u32, Shape)>,
+    /// The values, each kept only if the gradient of the other operand needs it.
+    x_value: Option<Tensor<F>>,
+    weight_value: Option<Tensor<F>>,
 }
 
 impl<F: Float> Backward<F> for Linear<F> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
-        if let Some(parent) = self.bias {
-            let units = self.weight.1.dim(1);
-            sweep.add(parent, gradient.sum_to([units].into()));
+        if let Some((parent, shape)) = self.bias {
+            sweep.add(parent, gradient.sum_to(shape));
         }
-        if let Some(parent) = self.x.0 {
-            sweep.add(parent, gradient.matmul(&self.weight.1.transpose()));
+        if let (Some(parent), Some(weight)) = (self.x, &self.weight_value) {
+            sweep.add(parent, gradient.matmul(&weight.permute(&[1, 0])));
         }
-        if let Some(parent) = self.weight.0 {
-            sweep.add_product(parent, self.x.1.clone(), gradient);
+        if let (Some(parent), Some(x)) = (self.weight, &self.x_value) {
+            sweep.add_product(parent, x.clone(), gradient);
         }
     }
 }
@@ -69,8 +74,10 @@ impl<F: Float> Var<F> {
             return Self::constant(output);
         };
         let op = MatMul {
-            left: (index(self), self.tensor().clone()),
-            right: (index(other), other.tensor().clone()),
+            left: (index(self), *self.shape()),
+            right: (index(other), *other.shape()),
+            left_value: other.requires_grad().then(|| self.tensor().clone()),
+            right_value: self.requires_grad().then(|| other.tensor().clone()),
         };
         node.record(output, op)
     }
@@ -78,6 +85,18 @@ impl<F: Float> Var<F> {
     /// The affine map `x · w + b` of the last axis, as one node.
     ///
     /// The gradient by a weight that is used many times (at every step of a loop) is gathered into one product.
+    ///
+    /// ```
+    /// use fb_autograd::Tape;
+    /// use fb_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[1.0, 2.0]]));
+    /// let w = tape.leaf(Tensor::from([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]));
+    /// let b = tape.leaf(Tensor::from([0.5, 0.5, 0.5]));
+    /// let gradients = x.linear(&w, Some(&b)).sum().backward();
+    /// assert_eq!(gradients.get(&x).unwrap().to_vec(), [2.0, 2.0]);
+    /// assert_eq!(gradients.get(&w).unwrap().to_vec(), [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
+    /// ```
     ///
     /// # Shapes
     /// - `self`: `[…, in]`
@@ -101,9 +120,11 @@ impl<F: Float> Var<F> {
             },
         };
         let op = Linear {
-            x: (index(self), self.tensor().clone()),
-            weight: (index(weight), weight.tensor().clone()),
-            bias: bias.and_then(index),
+            x: index(self),
+            weight: index(weight),
+            bias: bias.and_then(|b| Some((index(b)?, *b.shape()))),
+            x_value: weight.requires_grad().then(|| self.tensor().clone()),
+            weight_value: self.requires_grad().then(|| weight.tensor().clone()),
         };
         node.record(output, op)
     }

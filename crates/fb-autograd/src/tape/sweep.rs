@@ -1,19 +1,18 @@
 //! One walk back over the tape.
 
 use super::Node;
-use fb_tensor::{Float, Tensor, sum_of_products};
+use fb_tensor::{Float, Shape, Tensor, sum_of_products};
 
 /// Gradients on their way from the outputs to the leaves.
 ///
 /// Only few nodes hold a gradient at any moment, so the long list has one small number a node and the gradients
-/// themselves live in a short one.
+/// themselves live in a short one. Between two walks both are kept, empty, so that a small step does not allocate.
 pub(crate) struct Sweep<F: Float> {
     /// For each node, 1 + the position of its gradient in `live`, or 0.
     slots: Vec<u32>,
     live: Vec<Pending<F>>,
     /// Positions in `live` to be used again.
     free: Vec<u32>,
-    leaves: Vec<(u32, Tensor<F>)>,
 }
 
 /// What has arrived at one node so far.
@@ -25,18 +24,15 @@ struct Pending<F: Float> {
 
 impl<F: Float> Default for Sweep<F> {
     fn default() -> Self {
-        Self { slots: Vec::new(), live: Vec::new(), free: Vec::new(), leaves: Vec::new() }
+        Self { slots: Vec::new(), live: Vec::new(), free: Vec::new() }
     }
 }
 
 impl<F: Float> Sweep<F> {
     /// Makes room for a tape of that many nodes.
     pub(super) fn prepare(&mut self, nodes: usize) {
-        self.slots.clear();
+        debug_assert_eq!(self.free.len(), self.live.len(), "the last walk left something behind");
         self.slots.resize(nodes, 0);
-        self.live.clear();
-        self.free.clear();
-        self.leaves.clear();
     }
 
     /// Adds `gradient` to what has arrived at the node.
@@ -49,12 +45,23 @@ impl<F: Float> Sweep<F> {
         }
     }
 
-    /// Adds `xᵀ·g` to what has arrived at the node, at the end of the sweep if it is a leaf's.
+    /// Lets `add` add to the elements, in row-major order, of what has arrived at the node of that shape.
+    ///
+    /// They are made (zeros at first) once for all calls, so that many small parts of one large variable, such as
+    /// the steps of a sequence, cost what the parts have elements, not what the variable has.
+    #[inline]
+    pub(crate) fn add_into(&mut self, node: u32, shape: Shape, add: impl FnOnce(&mut [F])) {
+        let sum = self.pending(node).sum.get_or_insert_with(|| Tensor::zeros_of(shape));
+        add(sum.make_mut());
+    }
+
+    /// Adds `xᵀ·g` to what has arrived at the node, when the walk gets there.
     #[inline]
     pub(crate) fn add_product(&mut self, node: u32, x: Tensor<F>, g: Tensor<F>) {
         self.pending(node).products.push((x, g));
     }
 
+    #[inline]
     fn pending(&mut self, node: u32) -> &mut Pending<F> {
         let slot = &mut self.slots[node as usize];
         if *slot == 0 {
@@ -70,6 +77,7 @@ impl<F: Float> Sweep<F> {
     }
 
     /// The finished gradient of a node, if anything arrived.
+    #[inline]
     fn collect(&mut self, node: usize) -> Option<Tensor<F>> {
         let position = std::mem::take(&mut self.slots[node]).checked_sub(1)?;
         self.free.push(position);
@@ -86,28 +94,101 @@ impl<F: Float> Sweep<F> {
         })
     }
 
-    /// Walks back over the nodes; returns the gradients of those in `marks`.
-    pub(super) fn run(&mut self, nodes: &[Node<F>], marks: &[Option<u32>]) -> Vec<Option<Tensor<F>>> {
-        let mut found = vec![None; marks.len()];
+    /// Walks back over the nodes; returns the gradients of the leaves by falling index, contiguous. There are at most
+    /// `count` leaves.
+    pub(super) fn leaves(&mut self, nodes: &[Node<F>], count: usize) -> Vec<(u32, Option<Tensor<F>>)> {
+        let mut leaves = Vec::with_capacity(count);
         for (index, node) in nodes.iter().enumerate().rev() {
             let Some(gradient) = self.collect(index) else {
                 continue;
             };
-            for (mark, slot) in marks.iter().zip(&mut found) {
-                if *mark == Some(index as u32) {
-                    *slot = Some(gradient.clone());
-                }
-            }
             match node {
-                Node::Leaf => self.leaves.push((index as u32, gradient)),
+                Node::Leaf => {
+                    let gradient = if gradient.is_contiguous() { gradient } else { gradient.contiguous() };
+                    leaves.push((index as u32, Some(gradient)));
+                }
                 Node::Op(op) => op.backward(gradient, self),
             }
         }
+        leaves
+    }
+
+    /// Walks back over the nodes as far as `wrt` reaches; returns the gradients of those.
+    ///
+    /// Products for leaves that nobody asked for are not computed.
+    pub(super) fn vjp(&mut self, nodes: &[Node<F>], wrt: &[Option<u32>]) -> Vec<Option<Tensor<F>>> {
+        let mut found = vec![None; wrt.len()];
+        // Where in `found` each wanted node's gradient goes, by falling index of the node.
+        let mut wanted: Vec<(u32, usize)> = wrt.iter().enumerate().filter_map(|(i, node)| Some(((*node)?, i))).collect();
+        wanted.sort_unstable_by(|a, b| b.cmp(a));
+        let lowest = wanted.last().map_or(nodes.len(), |&(node, _)| node as usize);
+        let mut wanted = wanted.into_iter().peekable();
+        for (index, node) in nodes.iter().enumerate().skip(lowest).rev() {
+            let here = |&(node, _): &(u32, usize)| node as usize == index;
+            let wanted_here = wanted.peek().is_some_and(here);
+            if matches!(node, Node::Leaf) && !wanted_here {
+                continue;
+            }
+            let gradient = self.collect(index);
+            while let Some((_, place)) = wanted.next_if(here) {
+                found[place] = gradient.clone();
+            }
+            if let (Node::Op(op), Some(gradient)) = (node, gradient)
+                && index > lowest
+            {
+                op.backward(gradient, self);
+            }
+        }
+        self.forget();
         found
     }
 
-    /// The gradients of the leaves, by falling index.
-    pub(super) fn take_leaves(&mut self) -> Vec<(u32, Tensor<F>)> {
-        std::mem::take(&mut self.leaves)
+    /// Drops what arrived at nodes that the walk did not visit.
+    fn forget(&mut self) {
+        self.slots.fill(0);
+        for pending in &mut self.live {
+            pending.sum = None;
+            pending.products.clear();
+        }
+        self.free.clear();
+        self.free.extend(0..self.live.len() as u32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_for_one_node_wait_and_are_computed_together() {
+        let mut sweep = Sweep::<f64>::default();
+        sweep.prepare(1);
+        let mut want = Tensor::zeros_of([2, 3]);
+        for i in 0..50 {
+            let x = Tensor::from_fn([4, 2], |at| (at[0] + 2 * at[1] + i) as f64);
+            let g = Tensor::from_fn([4, 3], |at| (at[0] * at[1]) as f64 - i as f64);
+            want.add_assign(&x.transpose().matmul(&g));
+            sweep.add_product(0, x, g);
+        }
+        assert_eq!(sweep.live.len(), 1);
+        assert!(sweep.live[0].sum.is_none(), "nothing is multiplied before the walk arrives");
+        assert_eq!(sweep.live[0].products.len(), 50);
+        assert_eq!(sweep.collect(0).unwrap(), want, "whole numbers: exact in any order");
+        assert!(sweep.live[0].products.is_empty() && sweep.collect(0).is_none());
+    }
+
+    #[test]
+    fn parts_are_added_in_one_place() {
+        let mut sweep = Sweep::<f64>::default();
+        sweep.prepare(1);
+        let mut places = Vec::new();
+        for i in 0..100 {
+            sweep.add_into(0, [100].into(), |sum| {
+                sum[i] += 1.0;
+                places.push(sum.as_ptr());
+            });
+        }
+        assert!(places.windows(2).all(|pair| pair[0] == pair[1]), "the sum was copied");
+        assert_eq!(sweep.collect(0).unwrap().to_vec(), [1.0; 100]);
     }
 }

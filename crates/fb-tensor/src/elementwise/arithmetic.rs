@@ -5,8 +5,7 @@ use super::{BinaryOp, UnaryOp, unary};
 use crate::element::{Element, Float};
 use crate::error::{OrPanic, Result};
 use crate::kernels::elementwise as kernel;
-use crate::kernels::elementwise::Row;
-use crate::layout::Walk;
+use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use std::ops;
@@ -17,10 +16,17 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// The shapes do not broadcast.
     pub fn try_zip_op<U: Element, Op: BinaryOp<T, U>>(&self, other: &Self, op: &Op) -> Result<Tensor<U>> {
-        if self.shape() == other.shape()
-            && let (Some(a), Some(b)) = (self.as_slice(), other.as_slice())
-        {
-            return Ok(Tensor::filled_by(*self.shape(), |out| kernel::zip_row(op, Row::Slice(a), Row::Slice(b), out)));
+        if let (Some(a), Some(b)) = (self.as_slice(), other.as_slice()) {
+            if self.shape() == other.shape() {
+                return Ok(Tensor::filled_by(*self.shape(), |out| kernel::zip(op, a, b, out)));
+            }
+            if repeats(other.shape(), self.shape()) {
+                return Ok(Tensor::filled_by(*self.shape(), |out| kernel::zip_repeated(op, a, b, out)));
+            }
+            if repeats(self.shape(), other.shape()) {
+                let op = &Flipped { op: *op };
+                return Ok(Tensor::filled_by(*other.shape(), |out| kernel::zip_repeated(op, b, a, out)));
+            }
         }
         let shape = self.shape().broadcast(other.shape(), Op::NAME)?;
         Ok(zip_broadcast(self, other, shape, op))
@@ -32,67 +38,95 @@ impl<T: Element> Tensor<T> {
         if self.zip_assign_if_possible(other, op) { self } else { self.try_zip_op(other, op).or_panic() }
     }
 
+    /// `self = op(self, other)`, in place unless the elements are shared.
+    #[track_caller]
+    pub(crate) fn zip_assign<Op: BinaryOp<T, T>>(&mut self, other: &Self, op: &Op) {
+        if !self.zip_assign_if_possible(other, op) {
+            let result = self.try_zip_op(other, op).or_panic();
+            let fits = result.shape() == self.shape();
+            assert!(fits, "{}: {} does not broadcast to {}", Op::NAME, other.shape(), self.shape());
+            *self = result;
+        }
+    }
+
     /// `self = op(self, other)` in place if `self` is contiguous, unshared and as large as the result.
     fn zip_assign_if_possible<Op: BinaryOp<T, T>>(&mut self, other: &Self, op: &Op) -> bool {
-        if !self.is_contiguous() || self.shape().broadcast(other.shape(), Op::NAME).as_ref() != Ok(self.shape()) {
+        if !self.is_contiguous() {
             return false;
         }
         let shape = *self.shape();
+        if shape == *other.shape() {
+            let Some(left) = self.unique_slice() else {
+                return false;
+            };
+            match other.as_slice() {
+                Some(right) => kernel::zip_in_place(op, left, right),
+                None => kernel::zip_in_place(op, left, other.contiguous().as_slice().expect("made contiguous")),
+            }
+            return true;
+        }
+        if shape.broadcast(other.shape(), Op::NAME).as_ref() != Ok(&shape) {
+            return false;
+        }
         let Some(left) = self.unique_slice() else {
             return false;
         };
-        if shape == *other.shape()
-            && let Some(right) = other.as_slice()
-        {
-            kernel::zip_row_in_place(op, left, Row::Slice(right));
-            return true;
+        match other.as_slice() {
+            Some(right) if repeats(other.shape(), &shape) => kernel::zip_repeated_in_place(op, left, right),
+            _ => {
+                let target = Layout::row_major(shape);
+                let other = other.with_simple_rows(shape);
+                let walk = Walk::new([&target, &other.layout().broadcast_to(shape)]);
+                kernel::zip_walk_in_place(op, left, other.storage_slice(), &walk);
+            }
         }
-        let other = other.with_simple_rows();
-        let target = crate::layout::Layout::row_major(shape);
-        let view = other.layout().broadcast_to(shape);
-        let walk = Walk::new([&target, &view]);
-        let (length, [_, step]) = walk.inner();
-        if !matches!(step, 0 | 1) {
-            let other = other.broadcast_to(shape).contiguous();
-            let right = other.as_slice().expect("made contiguous");
-            kernel::zip_row_in_place(op, left, Row::Slice(right));
-            return true;
-        }
-        let data = other.storage_slice();
-        walk.rows(|[at, from]| {
-            kernel::zip_row_in_place(op, &mut left[at..at + length], row(data, from, length, step));
-        });
         true
     }
 
-    /// A tensor whose innermost steps are 0 or 1, as row kernels want them: itself or a contiguous copy.
-    fn with_simple_rows(&self) -> Self {
-        let simple = self.strides().last().is_none_or(|&s| s == 1 || s == 0)
-            || self.dims().last().is_some_and(|&n| n == 1) && self.is_contiguous();
-        if simple { self.clone() } else { self.contiguous() }
+    /// A tensor that can be read row by row when it is stretched to `shape`, in innermost steps of 0 or 1: itself or a
+    /// contiguous copy.
+    fn with_simple_rows(&self, shape: Shape) -> Self {
+        let stretched = self.layout().broadcast_to(shape);
+        // The innermost axis that has more than one position decides.
+        let inner = shape.iter().zip(stretched.strides()).rev().find(|&(&extent, _)| extent > 1);
+        if inner.is_none_or(|(_, &step)| matches!(step, 0 | 1)) { self.clone() } else { self.contiguous() }
+    }
+}
+
+/// Whether stretching `small` to `large` repeats its elements as a whole, one round after the other.
+#[inline]
+fn repeats(small: &Shape, large: &Shape) -> bool {
+    let Some(lead) = large.len().checked_sub(small.len()) else {
+        return false;
+    };
+    // Once an axis is not stretched, none further in may be.
+    let mut inside = false;
+    small.iter().zip(&large[lead..]).all(|(&own, &wanted)| {
+        inside |= own != 1;
+        own == wanted || !inside
+    })
+}
+
+/// An operation with its arguments exchanged.
+#[derive(Clone, Copy)]
+struct Flipped<Op> {
+    op: Op,
+}
+
+impl<A: Element, B: Element, Op: BinaryOp<A, B>> BinaryOp<A, B> for Flipped<Op> {
+    const NAME: &'static str = Op::NAME;
+    const PICOSECONDS: usize = Op::PICOSECONDS;
+
+    #[inline(always)]
+    fn value(&self, left: A, right: A) -> B {
+        self.op.value(right, left)
     }
 }
 
 fn zip_broadcast<T: Element, U: Element, Op: BinaryOp<T, U>>(left: &Tensor<T>, right: &Tensor<T>, shape: Shape, op: &Op) -> Tensor<U> {
-    let (left, right) = (left.with_simple_rows(), right.with_simple_rows());
-    let (left_view, right_view) = (left.layout().broadcast_to(shape), right.layout().broadcast_to(shape));
-    let walk = Walk::new([&left_view, &right_view]);
-    let (length, [left_step, right_step]) = walk.inner();
-    if ![left_step, right_step].iter().all(|step| matches!(step, 0 | 1)) {
-        // Merging can leave an innermost axis that is strided (an outer axis next to ones of extent 1).
-        return zip_broadcast(&left.broadcast_to(shape).contiguous(), &right.broadcast_to(shape).contiguous(), shape, op);
-    }
-    Tensor::filled_by(shape, |out| {
-        let mut rows = out.chunks_exact_mut(length.max(1));
-        walk.rows(|[a, b]| {
-            let out = rows.next().expect("as many rows as the output has");
-            kernel::zip_row(op, row(left.storage_slice(), a, length, left_step), row(right.storage_slice(), b, length, right_step), out);
-        });
-    })
-}
-
-fn row<T: Element>(data: &[T], at: usize, length: usize, step: isize) -> Row<'_, T> {
-    if step == 0 { Row::Value(data[at]) } else { Row::Slice(&data[at..at + length]) }
+    let (left, right) = (left.with_simple_rows(shape), right.with_simple_rows(shape));
+    let walk = Walk::new([&left.layout().broadcast_to(shape), &right.layout().broadcast_to(shape)]);
+    Tensor::filled_by(shape, |out| kernel::zip_walk(op, left.storage_slice(), right.storage_slice(), &walk, out))
 }
 
 impl<F: Float> Tensor<F> {
@@ -173,11 +207,7 @@ impl<F: Float> Tensor<F> {
     /// If `other` does not broadcast to this shape.
     #[track_caller]
     pub fn add_assign(&mut self, other: &Self) {
-        if !self.zip_assign_if_possible(other, &Add) {
-            let sum = self.try_zip_op(other, &Add).or_panic();
-            assert_eq!(sum.shape(), self.shape(), "add_assign: {} does not broadcast to {}", other.shape(), self.shape());
-            *self = sum;
-        }
+        self.zip_assign(other, &Add);
     }
 }
 
@@ -281,7 +311,9 @@ impl<F: Float> MapScalar<F> for &Tensor<F> {
         self.map_op(&op)
     }
     fn div_scalar(self, divisor: F) -> Tensor<F> {
-        self / &Tensor::from_scalar(divisor)
+        let source = self.contiguous();
+        let values = source.as_slice().expect("made contiguous");
+        Tensor::filled_by(*self.shape(), |out| kernel::zip_repeated(&Div, values, &[divisor], out))
     }
 }
 
@@ -289,8 +321,14 @@ impl<F: Float> MapScalar<F> for Tensor<F> {
     fn map_scalar<Op: UnaryOp>(self, op: Op) -> Tensor<F> {
         self.map_op_into(&op)
     }
-    fn div_scalar(self, divisor: F) -> Tensor<F> {
-        self / &Tensor::from_scalar(divisor)
+    fn div_scalar(mut self, divisor: F) -> Tensor<F> {
+        if self.is_contiguous()
+            && let Some(values) = self.unique_slice()
+        {
+            kernel::zip_repeated_in_place(&Div, values, &[divisor]);
+            return self;
+        }
+        (&self).div_scalar(divisor)
     }
 }
 

@@ -39,6 +39,22 @@ arithmetic_ops! {
     Pow "pow" |a, b| a.powf(b);
 }
 
+/// `a + factor · b`
+#[derive(Clone, Copy, Debug)]
+pub struct AddScaled<F> {
+    /// What `b` is multiplied by.
+    pub factor: F,
+}
+
+impl<F: Float> BinaryOp<F, F> for AddScaled<F> {
+    const NAME: &'static str = "add_scaled";
+
+    #[inline(always)]
+    fn value(&self, a: F, b: F) -> F {
+        a + self.factor * b
+    }
+}
+
 macro_rules! comparison_ops {
     ($($(#[$doc:meta])* $Op:ident $name:literal $operator:tt;)*) => {
         $(

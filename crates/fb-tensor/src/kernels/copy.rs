@@ -38,6 +38,23 @@ pub(crate) fn gather<T: Element>(source: &[T], layout: &Layout, output: &mut [T]
     });
 }
 
+/// Copies the elements of one view to the places of another of the same shape.
+pub(crate) fn place<T: Element>(source: &[T], from: &Layout, target: &mut [T], to: &Layout) {
+    debug_assert_eq!(from.shape, to.shape);
+    let walk = Walk::new([from, to]);
+    let (length, [from_step, to_step]) = walk.inner();
+    walk.rows(|[mut from, mut to]| {
+        if from_step == 1 && to_step == 1 {
+            return target[to..to + length].copy_from_slice(&source[from..from + length]);
+        }
+        for _ in 0..length {
+            target[to] = source[from];
+            from = from.wrapping_add_signed(from_step);
+            to = to.wrapping_add_signed(to_step);
+        }
+    });
+}
+
 /// The case of a matrix (or a stack of them) stored column by column; whether it applied.
 fn transpose<T: Element>(source: &[T], layout: &Layout, output: &mut [T]) -> bool {
     let rank = layout.shape.len();

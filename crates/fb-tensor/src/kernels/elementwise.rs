@@ -2,6 +2,7 @@
 
 use crate::elementwise::{BinaryOp, UnaryOp};
 use crate::element::{Element, Float};
+use crate::layout::Walk;
 use crate::threads::for_each_chunk_mut;
 
 /// Elements handed to a thread at a time: a few L1 caches' worth.
@@ -100,14 +101,6 @@ multiversion! {
 }
 
 multiversion! {
-    fn zip_part_scalar_left [Op: BinaryOp<A, B>, A: Element, B: Element] (op: &Op, left: A, right: &[A], output: &mut [B]) {
-        for (y, &b) in output.iter_mut().zip(right) {
-            *y = op.value(left, b);
-        }
-    }
-}
-
-multiversion! {
     fn zip_part_in_place [Op: BinaryOp<A, A>, A: Element] (op: &Op, left: &mut [A], right: &[A]) {
         for (a, &b) in left.iter_mut().zip(right) {
             *a = op.value(*a, b);
@@ -123,43 +116,141 @@ multiversion! {
     }
 }
 
-/// One operand of a row: a slice as long as the row, or one value for all of it.
-#[derive(Clone, Copy)]
-pub(crate) enum Row<'a, T> {
-    Slice(&'a [T]),
-    Value(T),
+/// `output = op(left, right)`
+pub(crate) fn zip<Op: BinaryOp<A, B>, A: Element, B: Element>(op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+    debug_assert!(left.len() == output.len() && right.len() == output.len());
+    if output.len() <= CHUNK {
+        return zip_part(op, left, right, output);
+    }
+    for_each_chunk_mut(output, CHUNK, left.len() * Op::PICOSECONDS / 1000, |start, part| {
+        let range = start..start + part.len();
+        zip_part(op, &left[range.clone()], &right[range], part);
+    });
 }
 
-/// `output = op(left, right)` over one row.
-pub(crate) fn zip_row<Op: BinaryOp<A, B>, A: Element, B: Element>(op: &Op, left: Row<'_, A>, right: Row<'_, A>, output: &mut [B]) {
-    match (left, right) {
-        (Row::Slice(a), Row::Slice(b)) if output.len() > CHUNK => {
-            for_each_chunk_mut(output, CHUNK, a.len() * Op::PICOSECONDS / 1000, |start, part| {
-                let range = start..start + part.len();
-                zip_part(op, &a[range.clone()], &b[range], part);
-            });
+/// `left = op(left, right)`
+pub(crate) fn zip_in_place<Op: BinaryOp<A, A>, A: Element>(op: &Op, left: &mut [A], right: &[A]) {
+    debug_assert_eq!(left.len(), right.len());
+    if left.len() <= CHUNK {
+        return zip_part_in_place(op, left, right);
+    }
+    for_each_chunk_mut(left, CHUNK, right.len() * Op::PICOSECONDS / 1000, |start, part| {
+        zip_part_in_place(op, part, &right[start..start + part.len()]);
+    });
+}
+
+/// Repeated slices shorter than this are written out several times, so that loops over them are long.
+const SHORT: usize = 64;
+/// The length to which short ones are written out, about.
+const TILE: usize = 256;
+
+/// Hands `work` as many whole rounds of `values` as fit in a tile, or one round if it is long or few are wanted.
+#[inline]
+fn with_rounds<A: Element>(values: &[A], wanted: usize, work: impl FnOnce(&[A])) {
+    let n = values.len();
+    if n >= SHORT || wanted < TILE {
+        return work(values);
+    }
+    let mut tile = [A::default(); TILE];
+    let len = TILE / n * n;
+    for part in tile[..len].chunks_exact_mut(n) {
+        part.copy_from_slice(values);
+    }
+    work(&tile[..len]);
+}
+
+multiversion! {
+    fn zip_rounds [Op: BinaryOp<A, B>, A: Element, B: Element] (op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+        for (a, y) in left.chunks(right.len()).zip(output.chunks_mut(right.len())) {
+            for ((y, &a), &b) in y.iter_mut().zip(a).zip(right) {
+                *y = op.value(a, b);
+            }
         }
-        (Row::Slice(a), Row::Slice(b)) => zip_part(op, a, b, output),
-        (Row::Slice(a), Row::Value(b)) if output.len() > CHUNK => {
-            for_each_chunk_mut(output, CHUNK, a.len() * Op::PICOSECONDS / 1000, |start, part| {
-                zip_part_scalar(op, &a[start..start + part.len()], b, part);
-            });
-        }
-        (Row::Slice(a), Row::Value(b)) => zip_part_scalar(op, a, b, output),
-        (Row::Value(a), Row::Slice(b)) => zip_part_scalar_left(op, a, b, output),
-        (Row::Value(a), Row::Value(b)) => output.fill(op.value(a, b)),
     }
 }
 
-/// `left = op(left, right)` over one row.
-pub(crate) fn zip_row_in_place<Op: BinaryOp<A, A>, A: Element>(op: &Op, left: &mut [A], right: Row<'_, A>) {
-    match right {
-        Row::Slice(b) if left.len() > CHUNK => {
-            for_each_chunk_mut(left, CHUNK, b.len() * Op::PICOSECONDS / 1000, |start, part| {
-                zip_part_in_place(op, part, &b[start..start + part.len()]);
-            });
+multiversion! {
+    fn zip_rounds_in_place [Op: BinaryOp<A, A>, A: Element] (op: &Op, left: &mut [A], right: &[A]) {
+        for a in left.chunks_mut(right.len()) {
+            for (a, &b) in a.iter_mut().zip(right) {
+                *a = op.value(*a, b);
+            }
         }
-        Row::Slice(b) => zip_part_in_place(op, left, b),
-        Row::Value(b) => zip_part_in_place_scalar(op, left, b),
+    }
+}
+
+/// `output = op(left, right)`, with `right` repeated over and over.
+pub(crate) fn zip_repeated<Op: BinaryOp<A, B>, A: Element, B: Element>(op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+    let part = |left: &[A], output: &mut [B]| match right {
+        [] => {}
+        &[right] => zip_part_scalar(op, left, right, output),
+        _ => with_rounds(right, left.len(), |right| zip_rounds(op, left, right, output)),
+    };
+    if output.len() <= CHUNK {
+        return part(left, output);
+    }
+    let chunk = CHUNK.next_multiple_of(right.len().max(1));
+    for_each_chunk_mut(output, chunk, left.len() * Op::PICOSECONDS / 1000, |start, output| {
+        part(&left[start..start + output.len()], output);
+    });
+}
+
+/// `left = op(left, right)`, with `right` repeated over and over.
+pub(crate) fn zip_repeated_in_place<Op: BinaryOp<A, A>, A: Element>(op: &Op, left: &mut [A], right: &[A]) {
+    let part = |left: &mut [A]| match right {
+        [] => {}
+        &[right] => zip_part_in_place_scalar(op, left, right),
+        _ => with_rounds(right, left.len(), |right| zip_rounds_in_place(op, left, right)),
+    };
+    if left.len() <= CHUNK {
+        return part(left);
+    }
+    let chunk = CHUNK.next_multiple_of(right.len().max(1));
+    for_each_chunk_mut(left, chunk, left.len() * Op::PICOSECONDS / 1000, |_, left| part(left));
+}
+
+multiversion! {
+    /// `output = op(left, right)` over two views whose innermost steps are 0 or 1.
+    pub(crate) fn zip_walk [Op: BinaryOp<A, B>, A: Element, B: Element] (
+        op: &Op, left: &[A], right: &[A], walk: &Walk<2>, output: &mut [B],
+    ) {
+        let (length, steps) = walk.inner();
+        let mut rows = output.chunks_exact_mut(length.max(1));
+        walk.rows(|[a, b]| {
+            let out = rows.next().expect("as many rows as the output has");
+            match steps {
+                [0, 0] => out.fill(op.value(left[a], right[b])),
+                [0, _] => {
+                    let a = left[a];
+                    out.iter_mut().zip(&right[b..b + length]).for_each(|(y, &b)| *y = op.value(a, b));
+                }
+                [_, 0] => {
+                    let b = right[b];
+                    out.iter_mut().zip(&left[a..a + length]).for_each(|(y, &a)| *y = op.value(a, b));
+                }
+                _ => {
+                    let pairs = left[a..a + length].iter().zip(&right[b..b + length]);
+                    out.iter_mut().zip(pairs).for_each(|(y, (&a, &b))| *y = op.value(a, b));
+                }
+            }
+        });
+    }
+}
+
+multiversion! {
+    /// `left = op(left, right)` over two views whose innermost steps are 0 or 1, that of the first 1.
+    pub(crate) fn zip_walk_in_place [Op: BinaryOp<A, A>, A: Element] (
+        op: &Op, left: &mut [A], right: &[A], walk: &Walk<2>,
+    ) {
+        let (length, [_, step]) = walk.inner();
+        walk.rows(|[a, b]| {
+            let row = &mut left[a..a + length];
+            if step == 0 {
+                let b = right[b];
+                row.iter_mut().for_each(|a| *a = op.value(*a, b));
+            } else {
+                row.iter_mut().zip(&right[b..b + length]).for_each(|(a, &b)| *a = op.value(*a, b));
+            }
+        });
     }
 }

@@ -13,5 +13,6 @@ pub(crate) mod optimizer;
 #[cfg(test)]
 pub(crate) mod reference;
 pub(crate) mod reduce;
+pub(crate) mod softmax;
 
 pub use dispatch::{InstructionSet, instruction_set};

@@ -18,3 +18,8 @@ pub(crate) fn product<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, ac
         }
     }
 }
+
+/// `Σ f(x)` by the definition, in double precision.
+pub(crate) fn sum<F: Float>(values: impl IntoIterator<Item = F>, f: impl Fn(f64) -> f64) -> f64 {
+    values.into_iter().map(|x| f(x.to_f64())).sum()
+}

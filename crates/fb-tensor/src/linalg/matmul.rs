@@ -131,8 +131,17 @@ impl<F: Float> Tensor<F> {
         }))
     }
 
+    /// The tensor as a matrix: its last axis by all others.
+    pub(crate) fn as_rows(&self) -> Self {
+        if self.rank() == 2 {
+            return self.clone();
+        }
+        let (columns, outer) = (last_extent(self), self.rank().saturating_sub(1));
+        self.reshape([self.dims()[..outer].iter().product(), columns])
+    }
+
     /// The matrix of the last two axes that starts `shift` elements after the view's first.
-    fn matrix(&self, shift: isize) -> MatRef<'_, F> {
+    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, F> {
         let rank = self.rank();
         MatRef {
             data: self.storage_slice(),
@@ -176,7 +185,17 @@ fn batch_starts<F: Float>(left: &Tensor<F>, left_batch: &Shape, right: &Tensor<F
 pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> {
     let (a, b) = pairs.first().expect("sum_of_products needs at least one pair");
     let (m, n) = (last_extent(a), last_extent(b));
-    let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs.iter().map(|(a, b)| (as_rows(a), as_rows(b))).collect();
+    if let [(a, b)] = pairs
+        && a.rank() == 2
+        && b.rank() == 2
+        && a.dim(0) == b.dim(0)
+    {
+        return Tensor::filled_by([m, n], |data| {
+            let out = MatMut { data, rows: m, columns: n };
+            gemm::product(F::ONE, a.matrix(0).transposed(), b.matrix(0), false, out);
+        });
+    }
+    let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs.iter().map(|(a, b)| (a.as_rows(), b.as_rows())).collect();
     for (a, b) in &rows {
         let fits = a.dim(1) == m && b.dim(1) == n && a.dim(0) == b.dim(0);
         assert!(fits, "sum_of_products: {} and {} in a sum of shape [{m}, {n}]", a.shape(), b.shape());
@@ -187,13 +206,4 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
 
 fn last_extent<F: Float>(t: &Tensor<F>) -> usize {
     t.dims().last().copied().unwrap_or(1)
-}
-
-/// The tensor as a matrix of its last axis.
-fn as_rows<F: Float>(t: &Tensor<F>) -> Tensor<F> {
-    if t.rank() == 2 {
-        return t.clone();
-    }
-    let columns = last_extent(t);
-    t.reshape([t.len() / columns.max(1), columns])
 }

@@ -79,10 +79,10 @@ impl<T: Element> Tensor<T> {
 
 /// The same elements with one axis reversed.
 pub(super) fn flip(layout: &Layout, axis: usize) -> Layout {
-    let mut strides = layout.strides().to_vec();
+    let mut strides = layout.strides_array();
     let reach = strides[axis] * layout.shape[axis].saturating_sub(1) as isize;
     strides[axis] = -strides[axis];
-    Layout::strided(layout.shape, &strides, layout.offset.wrapping_add_signed(reach))
+    Layout::new(layout.shape, strides, layout.offset.wrapping_add_signed(reach))
 }
 
 /// Takes over the array's allocation if it is in row-major order, copies otherwise.

@@ -2,6 +2,7 @@
 
 mod convert;
 mod create;
+mod update;
 mod view;
 
 use crate::element::Element;

@@ -35,9 +35,9 @@ impl<T: Element> Tensor<T> {
             let (expected, found) = (shape.elements(), self.len());
             return Err(Error::Length { op: "reshape", shape: shape.to_string(), expected, found });
         }
-        let source = self.contiguous();
-        let offset = source.layout().offset;
-        Ok(source.with_layout(Layout::row_major(shape).at_offset(offset)))
+        let mut result = self.contiguous();
+        result.layout = Layout::row_major(shape).at_offset(result.layout.offset);
+        Ok(result)
     }
 
     /// All elements along one axis.
@@ -63,7 +63,7 @@ impl<T: Element> Tensor<T> {
             shape.extents_mut()[to] = self.dims()[from];
             strides[to] = self.strides()[from];
         }
-        self.with_layout(Layout::strided(shape, &strides[..axes.len()], self.layout().offset))
+        self.with_layout(Layout::new(shape, strides, self.layout.offset))
     }
 
     /// Two axes exchanged.
@@ -73,11 +73,13 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     #[must_use]
     pub fn swap_axes(&self, first: usize, second: usize) -> Self {
-        let mut axes: Vec<usize> = (0..self.rank()).collect();
         self.check_axis("swap_axes", first).or_panic();
         self.check_axis("swap_axes", second).or_panic();
-        axes.swap(first, second);
-        self.permute(&axes)
+        let mut shape = *self.shape();
+        let mut strides = self.layout.strides_array();
+        shape.extents_mut().swap(first, second);
+        strides.swap(first, second);
+        self.with_layout(Layout::new(shape, strides, self.layout.offset))
     }
 
     /// The last two axes exchanged.
@@ -114,9 +116,9 @@ impl<T: Element> Tensor<T> {
         }
         let mut shape = *self.shape();
         shape.extents_mut()[axis] = range.len();
-        let shift = self.strides()[axis] * range.start as isize;
-        let offset = if range.is_empty() { self.layout().offset } else { self.layout().offset.wrapping_add_signed(shift) };
-        Ok(self.with_layout(Layout::strided(shape, self.strides(), offset)))
+        let shift = if range.is_empty() { 0 } else { self.strides()[axis] * range.start as isize };
+        let offset = self.layout.offset.wrapping_add_signed(shift);
+        Ok(self.with_layout(Layout::new(shape, self.layout.strides_array(), offset)))
     }
 
     /// `length` positions of one axis from `start` on.
@@ -137,12 +139,13 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     pub fn slice_step(&self, axis: usize, start: usize, end: usize, step: usize) -> Self {
         assert!(step > 0, "slice_step: the step must be at least 1");
-        let part = self.slice(axis, start..end);
+        let mut part = self.slice(axis, start..end);
         let mut shape = *part.shape();
         shape.extents_mut()[axis] = part.dim(axis).div_ceil(step);
-        let mut strides = part.strides().to_vec();
-        strides[axis] *= step as isize;
-        part.with_layout(Layout::strided(shape, &strides, part.layout().offset))
+        let mut strides = part.layout.strides_array();
+        strides[axis] = strides[axis].wrapping_mul(step as isize);
+        part.layout = Layout::new(shape, strides, part.layout.offset);
+        part
     }
 
     /// One axis reversed.
@@ -153,7 +156,7 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     pub fn flip(&self, axis: usize) -> Self {
         self.check_axis("flip", axis).or_panic();
-        self.with_layout(flip(self.layout(), axis))
+        self.with_layout(flip(&self.layout, axis))
     }
 
     /// One position of an axis, which is dropped.
@@ -163,10 +166,9 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     #[must_use]
     pub fn index_axis(&self, axis: usize, index: usize) -> Self {
-        let part = self.slice(axis, index..index + 1);
-        let mut strides = part.strides().to_vec();
-        strides.remove(axis);
-        part.with_layout(Layout::strided(part.shape().without(axis), &strides, part.layout().offset))
+        let mut part = self.slice(axis, index..index.saturating_add(1));
+        part.layout = part.layout.without(axis);
+        part
     }
 
     /// The tensor stretched to a shape that it broadcasts to, without copying.
@@ -215,9 +217,10 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     pub fn unsqueeze(&self, axis: usize) -> Self {
         let shape = self.shape().with_inserted(axis, 1);
-        let mut strides = self.strides().to_vec();
-        strides.insert(axis, 1);
-        self.with_layout(Layout::strided(shape, &strides, self.layout().offset))
+        let mut strides = self.layout.strides_array();
+        strides.copy_within(axis..crate::MAX_RANK - 1, axis + 1);
+        strides[axis] = 1;
+        self.with_layout(Layout::new(shape, strides, self.layout.offset))
     }
 
     /// An axis of extent 1 dropped.
@@ -229,7 +232,7 @@ impl<T: Element> Tensor<T> {
     pub fn squeeze(&self, axis: usize) -> Self {
         self.check_axis("squeeze", axis).or_panic();
         assert_eq!(self.dim(axis), 1, "squeeze: axis {axis} of shape {} is not 1", self.shape());
-        self.index_axis(axis, 0)
+        self.with_layout(self.layout.without(axis))
     }
 
     /// Parts of the given extents along one axis, in order.

@@ -59,21 +59,42 @@ pub(crate) struct MatMut<'a, F> {
 }
 
 /// Panics unless the first and the last position of the view lie within the slice. Everything below relies on it.
+#[inline]
 fn check_bounds(len: usize, offset: usize, axes: [(usize, isize); 2]) {
-    if axes.iter().any(|&(extent, _)| extent == 0) {
+    if axes[0].0 == 0 || axes[1].0 == 0 {
         return;
     }
-    let (mut low, mut high) = (offset as i128, offset as i128);
-    for (extent, stride) in axes {
-        let reach = (extent as i128 - 1) * stride as i128;
-        if reach < 0 { low += reach } else { high += reach }
+    // Saturation keeps absurd strides absurd: they fail the comparison.
+    let reach = axes.map(|(extent, stride)| stride.saturating_mul(extent as isize - 1));
+    let offset = offset as isize;
+    let low = offset.saturating_add(reach[0].min(0)).saturating_add(reach[1].min(0));
+    let high = offset.saturating_add(reach[0].max(0)).saturating_add(reach[1].max(0));
+    if offset < 0 || low < 0 || high < 0 || high as usize >= len {
+        out_of_bounds(len, offset, axes);
     }
-    assert!(low >= 0 && high < len as i128, "matrix view of {axes:?} at {offset} leaves its slice of {len}");
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_bounds(len: usize, offset: isize, axes: [(usize, isize); 2]) -> ! {
+    panic!("matrix view of {axes:?} at {offset} leaves its slice of {len}")
 }
 
 /// `c = alpha·a·b`, or `c += alpha·a·b` if `accumulate`.
-pub(crate) fn product<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, accumulate: bool, c: MatMut<'_, F>) {
-    products(alpha, &[(a, b)], accumulate, c);
+pub(crate) fn product<F: Float>(
+    alpha: F,
+    a: MatRef<'_, F>,
+    b: MatRef<'_, F>,
+    accumulate: bool,
+    c: MatMut<'_, F>,
+) {
+    let multiply_adds = c.rows * c.columns * a.columns;
+    if multiply_adds > TINY_MULTIPLY_ADDS || multiply_adds == 0 {
+        return products(alpha, &[(a, b)], accumulate, c);
+    }
+    check_factors(&a, &b, &c);
+    let mut out = output(c);
+    tiny::product(alpha, a, b, accumulate, &mut out);
 }
 
 /// `c = alpha·Σ aᵢ·bᵢ`, or `c += …` if `accumulate`: one product over a list of factors, without joining them.
@@ -81,19 +102,45 @@ pub(crate) fn product<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, ac
 /// This is how the weight gradients of all steps of a loop are added up.
 pub(crate) fn products<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], accumulate: bool, c: MatMut<'_, F>) {
     let (m, n) = (c.rows, c.columns);
-    assert!(c.data.len() >= m * n, "output of {m} x {n} needs {} elements, has {}", m * n, c.data.len());
     let mut multiply_adds = 0;
     for (a, b) in factors {
-        assert!(a.rows == m && b.columns == n && a.columns == b.rows, "product of {}x{} and {}x{} into {m}x{n}", a.rows, a.columns, b.rows, b.columns);
-        a.check();
-        b.check();
+        check_factors(a, b, &c);
         multiply_adds += m * n * a.columns;
     }
     if m == 0 || n == 0 {
         return;
     }
-    let out = backend::Output { start: c.data.as_mut_ptr(), rows: m, columns: n, row_stride: n };
-    split(alpha, factors, accumulate, out, multiply_adds);
+    split(alpha, factors, accumulate, output(c), multiply_adds);
+}
+
+/// Panics unless the factors fit together and everything lies in its slice.
+#[inline]
+fn check_factors<F>(a: &MatRef<'_, F>, b: &MatRef<'_, F>, c: &MatMut<'_, F>) {
+    let (m, n) = (c.rows, c.columns);
+    assert!(
+        a.rows == m && b.columns == n && a.columns == b.rows,
+        "product of {}x{} and {}x{} into {m}x{n}",
+        a.rows,
+        a.columns,
+        b.rows,
+        b.columns
+    );
+    a.check();
+    b.check();
+}
+
+/// The output as a block that can be split between threads.
+#[inline]
+fn output<F>(c: MatMut<'_, F>) -> backend::Output<F> {
+    let elements = c.rows.checked_mul(c.columns).expect("an output of this size fits in memory");
+    assert!(
+        c.data.len() >= elements,
+        "output of {} x {} needs {elements} elements, has {}",
+        c.rows,
+        c.columns,
+        c.data.len()
+    );
+    backend::Output { start: c.data.as_mut_ptr(), rows: c.rows, columns: c.columns, row_stride: c.columns }
 }
 
 /// Halves the longer side of the output while the parts are worth a thread of their own.

@@ -1,12 +1,7 @@
-//! Fused update passes of optimizers: one read and one write of each value and moment per step.
+//! Adam and AdamW.
 
+use super::for_each_part;
 use crate::element::Float;
-use crate::threads;
-
-/// Elements handed to a thread at a time.
-const CHUNK: usize = 16 * 1024;
-/// Rough cost per element on one core.
-const PICOSECONDS: usize = 800;
 
 /// The numbers of one Adam step, the bias corrections included.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +50,5 @@ multiversion! {
 /// D. Kingma, J. Ba, "Adam", ICLR 2015, algorithm 1; I. Loshchilov, F. Hutter, "Decoupled weight decay
 /// regularization", ICLR 2019, algorithm 2.
 pub fn adam<F: Float>(step: AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
-    let len = value.len();
-    assert!(gradient.len() == len && m.len() == len && v.len() == len, "adam: slices differ in length");
-    if len <= CHUNK || !threads::worth_splitting(len * PICOSECONDS / 1000) {
-        return adam_part(step, value, gradient, m, v);
-    }
-    let middle = (len / 2).next_multiple_of(CHUNK).min(len);
-    let ((w1, w2), (m1, m2), (v1, v2)) = (value.split_at_mut(middle), m.split_at_mut(middle), v.split_at_mut(middle));
-    let (g1, g2) = gradient.split_at(middle);
-    rayon::join(|| adam(step, w1, g1, m1, v1), || adam(step, w2, g2, m2, v2));
+    for_each_part("adam", [value, m, v], gradient, &|[value, m, v], gradient| adam_part(step, value, gradient, m, v));
 }

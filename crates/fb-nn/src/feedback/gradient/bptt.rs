@@ -1,0 +1,20 @@
+//! The whole loop.
+
+use super::GradientStrategy;
+
+/// Backpropagation through time: the gradient flows through every iteration. Exact; memory grows with the iterations.
+///
+/// # References
+/// P. Werbos, "Backpropagation through time: what it does and how to do it", Proc. IEEE 78(10), 1990.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bptt;
+
+impl GradientStrategy for Bptt {
+    fn kind(&self) -> &'static str {
+        "Bptt"
+    }
+
+    fn records(&self, _iteration: usize, _total: usize) -> bool {
+        true
+    }
+}

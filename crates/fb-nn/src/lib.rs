@@ -1,0 +1,27 @@
+//! Layers, losses, optimizers and the feedback topology of the `fb` feedback-network library.
+//!
+//! The main type is [`Network`]: layers with names, feedback edges between them, and the parameters of both. It is
+//! declared with [`Sequential`]; everything that can be wrong with a declaration is found by
+//! [`Sequential::build`]. Training stands one crate above, in `fb-train`.
+//!
+//! Map of the crate: the floor is [`module`] (what a layer is), [`param`] (where values live) and [`init`];
+//! `layers`, `loss`, `optim` and `feedback` stand on it and do not name each other.
+#![forbid(unsafe_code)]
+
+mod error;
+pub mod feedback;
+pub mod init;
+pub mod layers;
+pub mod loss;
+pub mod module;
+pub mod optim;
+pub mod param;
+mod registry;
+
+pub use error::{Error, Result};
+pub use feedback::{Network, Sequential};
+pub use loss::{Loss, Target};
+pub use module::{Context, Layer, Mode, Module, SimpleModule, Value};
+pub use optim::Optimizer;
+pub use param::{ParamId, Params};
+pub use registry::Registry;

@@ -1,0 +1,203 @@
+//! What a module is given besides its input.
+
+use crate::param::{ParamId, Params};
+use fb_autograd::{Tape, Var};
+use fb_tensor::random::Key;
+use fb_tensor::{Float, Tensor};
+
+/// Whether a forward pass is for training or not; dropout and running statistics look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Training: layers may draw random numbers and update statistics.
+    Train,
+    /// Evaluation and prediction: the output depends on the input alone.
+    Eval,
+}
+
+/// The surroundings of one forward pass: parameters as variables, the mode, random numbers, and where updates of
+/// running statistics go.
+#[derive(Debug)]
+pub struct Context<'a, F: Float> {
+    params: &'a Params<F>,
+    tape: Tape<F>,
+    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
+    leaves: Vec<Option<Var<F>>>,
+    /// Whether parameters are handed out as constants for now.
+    detached: bool,
+    mode: Mode,
+    key: Key,
+    step: u64,
+    first_row: u64,
+    checked: bool,
+    /// The layer that is running, as an index into `layer_names`.
+    layer: String,
+    iteration: Option<usize>,
+    buffer_updates: Vec<(ParamId, Tensor<F>)>,
+}
+
+impl<'a, F: Float> Context<'a, F> {
+    /// A pass without gradients, in evaluation mode.
+    pub fn eval(params: &'a Params<F>) -> Self {
+        Self::new(params, Tape::no_grad(), Mode::Eval)
+    }
+
+    /// A pass recorded on `tape`, in training mode; `key` and `step` name its random numbers.
+    pub fn train(params: &'a Params<F>, tape: Tape<F>, key: Key, step: u64) -> Self {
+        Self { key, step, ..Self::new(params, tape, Mode::Train) }
+    }
+
+    /// A pass in the given mode, recorded on `tape`.
+    pub fn new(params: &'a Params<F>, tape: Tape<F>, mode: Mode) -> Self {
+        Self {
+            params,
+            tape,
+            leaves: vec![None; params.len()],
+            detached: false,
+            mode,
+            key: Key::new(0),
+            step: 0,
+            first_row: 0,
+            checked: false,
+            layer: String::new(),
+            iteration: None,
+            buffer_updates: Vec::new(),
+        }
+    }
+
+    /// Says that the first row of the batch is row number `row` of the epoch, so that what a row draws at random does
+    /// not depend on how the data are cut into batches.
+    #[must_use]
+    pub fn with_first_row(mut self, row: u64) -> Self {
+        self.first_row = row;
+        self
+    }
+
+    /// Has every layer's output looked at: the first NaN or infinity becomes an error that names the place.
+    #[must_use]
+    pub fn checked(mut self) -> Self {
+        self.checked = true;
+        self
+    }
+
+    /// Whether every layer's output is looked at.
+    pub fn is_checked(&self) -> bool {
+        self.checked
+    }
+
+    /// A parameter as a variable: always the same one during the pass. Frozen parameters are constants.
+    #[inline]
+    pub fn param(&mut self, id: ParamId) -> Var<F> {
+        if self.detached {
+            return match &self.leaves[id.index()] {
+                Some(leaf) => leaf.detach(),
+                None => Var::constant(self.params.get(id).value.clone()),
+            };
+        }
+        let slot = &mut self.leaves[id.index()];
+        if let Some(leaf) = slot {
+            return leaf.clone();
+        }
+        let param = self.params.get(id);
+        let leaf =
+            if param.trainable() { self.tape.leaf(param.value.clone()) } else { Var::constant(param.value.clone()) };
+        *slot = Some(leaf.clone());
+        leaf
+    }
+
+    /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
+    /// the variable of a gradient check.
+    pub fn bind(&mut self, id: ParamId, value: Var<F>) {
+        self.leaves[id.index()] = Some(value);
+    }
+
+    /// All parameters.
+    pub fn params(&self) -> &'a Params<F> {
+        self.params
+    }
+
+    /// The variables that parameters were handed out as, by parameter, for looking up their gradients.
+    pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
+        self.params.iter().zip(&self.leaves).filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
+    }
+
+    /// Runs `work` with all parameters as constants, so that nothing in it is recorded unless its inputs are.
+    pub fn without_gradients<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        let before = std::mem::replace(&mut self.detached, true);
+        let result = work(self);
+        self.detached = before;
+        result
+    }
+
+    /// Whether parameters are handed out as constants for now.
+    pub fn is_detached(&self) -> bool {
+        self.detached
+    }
+
+    /// The tape.
+    pub fn tape(&self) -> &Tape<F> {
+        &self.tape
+    }
+
+    /// Whether this is a training pass.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The key of the running layer's random numbers. It is the same at every iteration of a loop, so that a dropout
+    /// mask stays while the loop runs.
+    pub fn key(&self) -> Key {
+        self.key.fold(&self.layer)
+    }
+
+    /// The training step, part of the position in a random stream.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The number of the batch's first row within the epoch, part of the position in a random stream.
+    pub fn first_row(&self) -> u64 {
+        self.first_row
+    }
+
+    /// Has a buffer take a new value when the step is over.
+    pub fn update_buffer(&mut self, id: ParamId, value: Tensor<F>) {
+        self.buffer_updates.push((id, value));
+    }
+
+    /// The new values of buffers, for whoever owns the parameters.
+    pub fn take_buffer_updates(&mut self) -> Vec<(ParamId, Tensor<F>)> {
+        std::mem::take(&mut self.buffer_updates)
+    }
+
+    /// Where the pass stands, for messages.
+    pub fn place(&self) -> String {
+        match self.iteration {
+            Some(iteration) => format!("layer {:?} at iteration {iteration}", self.layer),
+            None => format!("layer {:?}", self.layer),
+        }
+    }
+
+    /// The layer that runs, for messages that give the iteration elsewhere.
+    pub fn place_without_iteration(&self) -> String {
+        format!("layer {:?}", self.layer)
+    }
+
+    /// The iteration of the loop that is running, from 1.
+    pub fn iteration(&self) -> Option<usize> {
+        self.iteration
+    }
+
+    /// Notes which layer runs. Called by whoever runs layers.
+    #[inline]
+    pub fn enter_layer(&mut self, name: &str) {
+        if self.layer != name {
+            self.layer.clear();
+            self.layer.push_str(name);
+        }
+    }
+
+    /// Notes which iteration runs, from 1. Called by whoever runs loops.
+    pub fn enter_iteration(&mut self, iteration: Option<usize>) {
+        self.iteration = iteration;
+    }
+}

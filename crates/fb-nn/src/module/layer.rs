@@ -1,0 +1,216 @@
+//! From configuration to module.
+
+use super::{Module, ValueKind};
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::param::{ParamId, Params, Role};
+use fb_tensor::random::Key;
+use fb_tensor::{Float, Shape, Tensor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::fmt::{self, Debug};
+
+/// Kind and shape, without the batch axis, of what flows along an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Numbers, indices or a mask.
+    pub kind: ValueKind,
+    /// The extents of one sample.
+    pub shape: Shape,
+}
+
+impl Spec {
+    /// Numbers of the given shape per sample.
+    pub fn float(shape: impl Into<Shape>) -> Self {
+        Self { kind: ValueKind::Float, shape: shape.into() }
+    }
+
+    /// The number of elements of one sample.
+    pub fn elements(&self) -> usize {
+        self.shape.elements()
+    }
+}
+
+/// The shape with the batch axis: `[batch, 2]`.
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[batch")?;
+        for extent in self.shape.iter() {
+            write!(f, ", {extent}")?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// The configuration of a layer: plain serialisable data, without element type or parameters.
+///
+/// A layer of your own needs this trait and a module; register it with
+/// [`Registry::register_layer`](crate::Registry::register_layer) to have it read from files.
+pub trait Layer: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name of the kind in files and summaries, such as `"Dense"`.
+    const KIND: &'static str;
+
+    /// Checks the configuration against the inputs, makes the parameters and the module.
+    ///
+    /// # Errors
+    /// The configuration or the inputs are not possible.
+    fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>>;
+}
+
+/// What a layer turns into.
+#[derive(Debug)]
+pub struct Built<F: Float> {
+    /// What computes.
+    pub module: Box<dyn Module<F>>,
+    /// What it gives.
+    pub output: Spec,
+    /// The shape per sample of the sum that feedback can join, for modules that
+    /// [split](super::SimpleModule::split).
+    pub sum: Option<Shape>,
+    /// A short description for summaries and messages, such as `"Dense 2 -> 8"`.
+    pub description: String,
+}
+
+/// Where a layer makes its parameters while it is built.
+#[derive(Debug)]
+pub struct Scope<F: Float> {
+    params: Params<F>,
+    key: Key,
+    path: String,
+}
+
+impl<F: Float> Scope<F> {
+    /// A scope for a whole network; `key` names the random numbers of initial values.
+    pub fn new(key: Key) -> Self {
+        Self { params: Params::new(), key, path: String::new() }
+    }
+
+    /// Sets the path of the layer that is built next.
+    pub fn enter(&mut self, path: impl Into<String>) {
+        self.path = path.into();
+    }
+
+    /// The path of the layer that is being built.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Makes a parameter named `path/name`. What it starts from depends on the seed and its full name alone.
+    ///
+    /// # Errors
+    /// The name is taken, or the initializer cannot serve the shape.
+    pub fn param(&mut self, name: &str, shape: impl Into<Shape>, init: &Initializer, role: Role) -> Result<ParamId> {
+        let full = format!("{}/{name}", self.path);
+        let value = init.sample(shape.into(), &mut self.key.fold(&full).rng()).map_err(|error| match error {
+            Error::Config { what, expected, found, help } => {
+                Error::Config { what: format!("{what} of {full:?}"), expected, found, help }
+            }
+            other => other,
+        })?;
+        self.params.insert(full, value, role)
+    }
+
+    /// Makes a parameter with a given start value, named `path/name`.
+    ///
+    /// # Errors
+    /// The name is taken.
+    pub fn param_with(&mut self, name: &str, value: Tensor<F>, role: Role) -> Result<ParamId> {
+        self.params.insert(format!("{}/{name}", self.path), value, role)
+    }
+
+    /// The shape per sample of the one float tensor that a simple layer takes.
+    ///
+    /// # Errors
+    /// There is not one input, it does not hold numbers, or it has no elements.
+    pub fn single_float(&self, kind: &str, inputs: &[Spec]) -> Result<Shape> {
+        match inputs {
+            [Spec { kind: ValueKind::Float, shape }] if shape.elements() > 0 => Ok(*shape),
+            [Spec { kind: ValueKind::Float, shape }] => {
+                let found = Spec::float(*shape).to_string();
+                Err(self.error(kind, "at least one number per sample", found, "give every axis an extent of 1 or more"))
+            }
+            _ => {
+                let found: Vec<String> = inputs.iter().map(|input| format!("{} {input}", input.kind)).collect();
+                let found = if found.is_empty() { "none".to_owned() } else { found.join(" and ") };
+                Err(self.error(kind, "one input of numbers", found, "put a layer that gives numbers before it"))
+            }
+        }
+    }
+
+    /// The error of a layer that cannot be built here.
+    pub fn error(&self, kind: &str, expected: impl Into<String>, found: impl Into<String>, help: impl Into<String>) -> Error {
+        Error::Layer {
+            layer: self.path.clone(),
+            kind: kind.to_owned(),
+            expected: expected.into(),
+            found: found.into(),
+            help: help.into(),
+        }
+    }
+
+    /// The parameters made so far.
+    pub fn into_params(self) -> Params<F> {
+        self.params
+    }
+}
+
+/// A [`Layer`] of any type, as a network's declaration holds it. Implemented for every layer.
+pub trait AnyLayer: Debug + Send + Sync {
+    /// The name of the kind in files and summaries.
+    fn kind(&self) -> &'static str;
+
+    /// The configuration as JSON.
+    ///
+    /// # Errors
+    /// The configuration does not serialise.
+    fn config(&self) -> Result<serde_json::Value>;
+
+    #[doc(hidden)]
+    fn build_f32(&self, scope: &mut Scope<f32>, inputs: &[Spec]) -> Result<Built<f32>>;
+
+    #[doc(hidden)]
+    fn build_f64(&self, scope: &mut Scope<f64>, inputs: &[Spec]) -> Result<Built<f64>>;
+}
+
+impl<L: Layer> AnyLayer for L {
+    fn kind(&self) -> &'static str {
+        L::KIND
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self).map_err(|error| Error::Format {
+            place: format!("the configuration of {}", L::KIND),
+            reason: error.to_string(),
+            help: "configurations are plain data: numbers, texts, lists and enums".to_owned(),
+        })
+    }
+
+    fn build_f32(&self, scope: &mut Scope<f32>, inputs: &[Spec]) -> Result<Built<f32>> {
+        self.build(scope, inputs)
+    }
+
+    fn build_f64(&self, scope: &mut Scope<f64>, inputs: &[Spec]) -> Result<Built<f64>> {
+        self.build(scope, inputs)
+    }
+}
+
+impl dyn AnyLayer {
+    /// Builds the layer for the element type `F`.
+    ///
+    /// A trait object cannot have a generic method; `F` is one of two types, so the right one is found by its type id.
+    ///
+    /// # Errors
+    /// As [`Layer::build`].
+    pub fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
+        let scope: &mut dyn Any = scope;
+        let built: Box<dyn Any> = if let Some(scope) = scope.downcast_mut::<Scope<f32>>() {
+            Box::new(self.build_f32(scope, inputs)?)
+        } else if let Some(scope) = scope.downcast_mut::<Scope<f64>>() {
+            Box::new(self.build_f64(scope, inputs)?)
+        } else {
+            unreachable!("Float is sealed: f32 or f64")
+        };
+        Ok(*built.downcast().expect("built for the scope's own type"))
+    }
+}

@@ -1,0 +1,155 @@
+//! Kinds by name, for reading architectures from files.
+
+use crate::error::{Error, Result};
+use crate::feedback::schedule::{AnySchedule, Schedule, Unroll};
+use crate::loss::Loss;
+use crate::module::{AnyLayer, Layer};
+use fb_tensor::Float;
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type Reader<T> = fn(&str, serde_json::Value) -> Result<Arc<T>>;
+
+/// A loss has no element type, but an object of it has: one reader for each.
+#[derive(Clone, Copy, Debug)]
+struct LossReaders {
+    single: fn(&str, &'static str, serde_json::Value) -> Result<Box<dyn Loss<f32>>>,
+    double: fn(&str, &'static str, serde_json::Value) -> Result<Box<dyn Loss<f64>>>,
+}
+
+/// The layers, schedules and losses that a file may name, by kind.
+///
+/// ```
+/// use fb_nn::Registry;
+/// let registry = Registry::builtin();
+/// assert!(registry.layer_kinds().any(|kind| kind == "Dense"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Registry {
+    layers: BTreeMap<&'static str, Reader<dyn AnyLayer>>,
+    schedules: BTreeMap<&'static str, Reader<dyn AnySchedule>>,
+    losses: BTreeMap<&'static str, LossReaders>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::builtin()
+    }
+}
+
+impl Registry {
+    /// Everything that this crate has.
+    pub fn builtin() -> Self {
+        let mut registry = Self { layers: BTreeMap::new(), schedules: BTreeMap::new(), losses: BTreeMap::new() };
+        crate::layers::register(&mut registry);
+        crate::loss::register(&mut registry);
+        registry.register_schedule::<Unroll>();
+        registry
+    }
+
+    /// Adds a kind of layer, or replaces the one of the same name.
+    pub fn register_layer<L: Layer>(&mut self) -> &mut Self {
+        self.layers.insert(L::KIND, |place, config| Ok(Arc::new(read::<L>(place, L::KIND, config)?)));
+        self
+    }
+
+    /// Adds a kind of schedule, or replaces the one of the same name.
+    pub fn register_schedule<S: Schedule>(&mut self) -> &mut Self {
+        self.schedules.insert(S::KIND, |place, config| Ok(Arc::new(read::<S>(place, S::KIND, config)?)));
+        self
+    }
+
+    /// Adds a kind of loss, or replaces the one of the same name. `kind` is what its [`Loss::kind`] says.
+    pub fn register_loss<L>(&mut self, kind: &'static str) -> &mut Self
+    where
+        L: Loss<f32> + Loss<f64> + DeserializeOwned + 'static,
+    {
+        let readers = LossReaders { single: read_loss::<f32, L>, double: read_loss::<f64, L> };
+        self.losses.insert(kind, readers);
+        self
+    }
+
+    /// The kinds of layers.
+    pub fn layer_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.layers.keys().copied()
+    }
+
+    /// The kinds of losses.
+    pub fn loss_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.losses.keys().copied()
+    }
+
+    /// A layer from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn layer(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyLayer>> {
+        find(&self.layers, place, kind)?(place, config)
+    }
+
+    /// A schedule from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn schedule(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnySchedule>> {
+        find(&self.schedules, place, kind)?(place, config)
+    }
+
+    /// A loss from its kind and settings; `place` says where they stand, for messages.
+    ///
+    /// ```
+    /// use fb_nn::Registry;
+    /// use fb_nn::loss::{Huber, Loss};
+    /// let loss: &dyn Loss<f32> = &Huber { delta: 0.5 };
+    /// let read = Registry::builtin().loss::<f32>("the loss", loss.kind(), loss.config()?)?;
+    /// assert_eq!(format!("{read:?}"), "Huber { delta: 0.5 }");
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The kind is not registered, the settings are not of that kind or outside their domain.
+    pub fn loss<F: Float>(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Box<dyn Loss<F>>> {
+        let (&kind, readers) = self.losses.get_key_value(kind).ok_or_else(|| unknown(&self.losses, place, kind))?;
+        // Float is sealed, so F is one of two types; which one is known where this function is compiled.
+        let wanted: &mut dyn Any = &mut None::<Box<dyn Loss<F>>>;
+        if let Some(slot) = wanted.downcast_mut::<Option<Box<dyn Loss<f32>>>>() {
+            *slot = Some((readers.single)(place, kind, config)?);
+        } else if let Some(slot) = wanted.downcast_mut::<Option<Box<dyn Loss<f64>>>>() {
+            *slot = Some((readers.double)(place, kind, config)?);
+        }
+        let found = wanted.downcast_mut::<Option<Box<dyn Loss<F>>>>().and_then(Option::take);
+        Ok(found.expect("F is f32 or f64"))
+    }
+}
+
+fn find<T: ?Sized>(table: &BTreeMap<&'static str, Reader<T>>, place: &str, kind: &str) -> Result<Reader<T>> {
+    table.get(kind).copied().ok_or_else(|| unknown(table, place, kind))
+}
+
+fn unknown<T>(table: &BTreeMap<&'static str, T>, place: &str, kind: &str) -> Error {
+    Error::UnknownKind {
+        place: place.to_owned(),
+        kind: kind.to_owned(),
+        known: table.keys().copied().collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn read_loss<F: Float, L: Loss<F> + DeserializeOwned + 'static>(
+    place: &str,
+    kind: &'static str,
+    config: serde_json::Value,
+) -> Result<Box<dyn Loss<F>>> {
+    let loss: L = read(place, kind, config)?;
+    loss.validate()?;
+    Ok(Box::new(loss))
+}
+
+fn read<T: DeserializeOwned>(place: &str, kind: &str, config: serde_json::Value) -> Result<T> {
+    serde_json::from_value(config).map_err(|error| Error::Format {
+        place: format!("the configuration of {place} ({kind})"),
+        reason: error.to_string(),
+        help: "the file was written by another version, or edited".to_owned(),
+    })
+}

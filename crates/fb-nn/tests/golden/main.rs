@@ -1,0 +1,6 @@
+//! Layers, losses and optimizers against PyTorch; `README.md` beside this file describes the values.
+
+mod file;
+mod layers;
+mod losses;
+mod optimizers;

@@ -1,0 +1,58 @@
+//! Graphs in the language of Mermaid.
+
+use super::diagram::{BACK, Graph};
+use std::fmt::Write;
+
+pub(super) fn flowchart(graph: &Graph) -> String {
+    let mut text = String::from("flowchart TD\n");
+    for (number, lines) in graph.nodes.iter().enumerate() {
+        let label = lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br/>");
+        let (open, close) = if number == 0 { ("([", "])") } else { ("[", "]") };
+        push(&mut text, format_args!("    n{number}{open}\"{label}\"{close}"));
+    }
+    for number in 1..graph.nodes.len() {
+        push(&mut text, format_args!("    n{} --> n{number}", number - 1));
+    }
+    for (from, to, label) in &graph.back {
+        push(&mut text, format_args!("    n{from} -.->|\"{}\"| n{to}", escaped(label)));
+    }
+    if !graph.back.is_empty() {
+        // Mermaid numbers edges in the order in which they are written: the forward ones came first.
+        let first = graph.nodes.len() - 1;
+        let numbers: Vec<String> = (first..first + graph.back.len()).map(|number| number.to_string()).collect();
+        push(&mut text, format_args!("    linkStyle {} stroke:{BACK},color:{BACK}", numbers.join(",")));
+    }
+    text
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "{line}").expect("writing to a string");
+}
+
+/// The text as Mermaid shows it in a quoted label. Its entities start with `#`; quotes would end the label, `<` and `&`
+/// start HTML, backticks and asterisks Markdown.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("#quot;"),
+            '<' => out.push_str("#lt;"),
+            '>' => out.push_str("#gt;"),
+            '&' => out.push_str("#amp;"),
+            '#' | '`' | '*' | '\\' => write!(out, "#{};", u32::from(c)).expect("writing to a string"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn nothing_in_a_name_is_markup() {
+        assert_eq!(escaped("a \"b\" <c> & #1 `d`"), "a #quot;b#quot; #lt;c#gt; #amp; #35;1 #96;d#96;");
+        assert_eq!(escaped("层 é end"), "层 é end");
+    }
+}

@@ -1,0 +1,94 @@
+//! Words that summaries and diagrams share.
+
+use fb_nn::feedback::network::{EdgeDescription, ExecutionPath};
+use fb_nn::feedback::topology::{Combine, Initial};
+
+/// How often a layer runs.
+pub(super) fn runs(path: ExecutionPath) -> &'static str {
+    match path {
+        ExecutionPath::Once => "once",
+        ExecutionPath::EveryIteration => "each iteration",
+        ExecutionPath::EveryIterationHoisted => "each iteration, x·W once",
+        ExecutionPath::WantedIterations => "each answer",
+        _ => "",
+    }
+}
+
+/// Everything about an edge but its ends: `add, learned 1 -> 8, delay 1, from zeros`.
+pub(super) fn edge(edge: &EdgeDescription) -> String {
+    // A gated edge adds too; its map says that it is gated.
+    let joins = if edge.combine == Combine::Concat { "concat" } else { "add" };
+    let start = match edge.initial {
+        Initial::Zeros => "from zeros",
+        Initial::Learned => "from a learned value",
+        _ => "from its own start",
+    };
+    format!("{joins}, {}, delay {}, {start}", edge.map, edge.delay)
+}
+
+/// The mark of an edge in a diagram: `z⁻¹ add`.
+pub(super) fn mark(edge: &EdgeDescription) -> String {
+    let joins = match edge.combine {
+        Combine::Add => "add",
+        Combine::Concat => "concat",
+        Combine::Gate => "gate",
+        _ => "",
+    };
+    format!("z⁻{} {joins}", raised(edge.delay)).trim_end().to_owned()
+}
+
+fn raised(number: usize) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    number.to_string().bytes().map(|digit| DIGITS[usize::from(digit - b'0')]).collect()
+}
+
+/// How many parameters, in words.
+pub(super) fn parameters(all: usize, trainable: usize) -> String {
+    let count = match all {
+        0 => return "no parameters".to_owned(),
+        1 => "1 parameter".to_owned(),
+        all => format!("{all} parameters"),
+    };
+    match trainable {
+        0 => format!("{count}, frozen"),
+        some if some < all => format!("{count}, {} frozen", all - some),
+        _ => count,
+    }
+}
+
+/// A name on one line: control characters are written as escapes.
+pub(super) fn on_one_line(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_raised() {
+        assert_eq!(raised(1), "¹");
+        assert_eq!(raised(2048), "²⁰⁴⁸");
+    }
+
+    #[test]
+    fn counts_say_what_is_frozen() {
+        assert_eq!(parameters(0, 0), "no parameters");
+        assert_eq!(parameters(1, 1), "1 parameter");
+        assert_eq!(parameters(8, 0), "8 parameters, frozen");
+        assert_eq!(parameters(9, 8), "9 parameters, 1 frozen");
+    }
+
+    #[test]
+    fn a_name_stays_on_its_line() {
+        assert_eq!(on_one_line("a\nb\t\u{7}é \"层\""), "a\\nb\\t\\u{7}é \"层\"");
+    }
+}

@@ -1,0 +1,154 @@
+//! A network together with how it learns.
+
+mod compile;
+mod evaluate;
+mod loss_on;
+mod predict;
+mod samples;
+mod step;
+
+pub use compile::{Compile, IntoMetrics};
+pub use evaluate::Evaluation;
+pub use loss_on::LossOn;
+pub use samples::{Inputs, IntoSamples, Samples};
+pub(crate) use step::StepOptions;
+pub use step::StepReport;
+
+use crate::describe::Training;
+use crate::error::Result;
+use crate::metrics::Metric;
+use fb_autograd::Tape;
+use fb_nn::feedback::gradient::GradientStrategy;
+use fb_nn::optim::{Clip, OptimizerState, Penalty};
+use fb_nn::{Loss, Network, Optimizer, Params};
+use fb_tensor::Float;
+use fb_tensor::random::Key;
+
+/// A compiled network: it can be fitted, evaluated, asked for predictions, saved and loaded.
+///
+/// It comes from [`Compile::compile`], so a network that was not compiled has no `fit`.
+#[derive(Debug)]
+pub struct Model<F: Float = f32> {
+    pub(crate) network: Network<F>,
+    pub(crate) optimizer: Box<dyn Optimizer<F>>,
+    pub(crate) optimizer_state: OptimizerState<F>,
+    loss: Box<dyn Loss<F>>,
+    metrics: Vec<Box<dyn Metric<F>>>,
+    gradient: Box<dyn GradientStrategy>,
+    loss_on: LossOn,
+    clip: Option<Clip>,
+    penalties: Vec<Penalty>,
+    /// Kept between steps so that its memory is reused; empty outside a step.
+    tape: Tape<F>,
+    pub(crate) clock: Clock,
+}
+
+/// How far training has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// Whole epochs done.
+    pub(crate) epoch: u64,
+    /// Training steps done.
+    pub(crate) step: u64,
+}
+
+impl<F: Float> Model<F> {
+    /// The network.
+    pub fn network(&self) -> &Network<F> {
+        &self.network
+    }
+
+    /// The network alone, without what it learned with: the way to compile it anew, for fine-tuning.
+    pub fn into_network(self) -> Network<F> {
+        self.network
+    }
+
+    /// The parameters.
+    pub fn params(&self) -> &Params<F> {
+        self.network.params()
+    }
+
+    /// The parameters, for writing.
+    pub fn params_mut(&mut self) -> &mut Params<F> {
+        self.network.params_mut()
+    }
+
+    /// Keeps training from changing the parameters whose names match; see [`Params::freeze`].
+    ///
+    /// # Errors
+    /// Nothing matches.
+    pub fn freeze(&mut self, pattern: &str) -> Result<usize> {
+        Ok(self.network.params_mut().freeze(pattern)?)
+    }
+
+    /// Lets training change the parameters whose names match; see [`Params::unfreeze`].
+    ///
+    /// # Errors
+    /// Nothing matches.
+    pub fn unfreeze(&mut self, pattern: &str) -> Result<usize> {
+        Ok(self.network.params_mut().unfreeze(pattern)?)
+    }
+
+    /// Through which iterations of the loop gradients flow; [`Bptt`](fb_nn::feedback::gradient::Bptt) without it.
+    #[must_use]
+    pub fn gradient(mut self, strategy: impl GradientStrategy + 'static) -> Self {
+        self.gradient = Box::new(strategy);
+        self
+    }
+
+    /// On which iterations of the loop the loss looks; on the last one without it.
+    #[must_use]
+    pub fn loss_on(mut self, loss_on: LossOn) -> Self {
+        self.loss_on = loss_on;
+        self
+    }
+
+    /// Limits gradients before each step.
+    #[must_use]
+    pub fn clip(mut self, clip: Clip) -> Self {
+        self.clip = Some(clip);
+        self
+    }
+
+    /// Adds a penalty on weights to the loss. Can be called several times.
+    #[must_use]
+    pub fn penalty(mut self, penalty: Penalty) -> Self {
+        self.penalties.push(penalty);
+        self
+    }
+
+    /// How many epochs the model has been trained, over all calls of `fit`.
+    pub fn epochs_trained(&self) -> u64 {
+        self.clock.epoch
+    }
+
+    /// How many steps the optimizer has made, over all calls of `fit` and `train_batch`.
+    pub fn steps_trained(&self) -> u64 {
+        self.clock.step
+    }
+
+    /// The key of everything random in training; the seed is the network's.
+    pub(crate) fn key(&self) -> Key {
+        Key::new(self.network.topology().seed).fold("train")
+    }
+
+    /// How it learns, for summaries.
+    pub(crate) fn training(&self) -> Training {
+        let clip = self.clip.iter().map(|clip| format!("gradients clipped: {clip:?}"));
+        let penalties = self.penalties.iter().map(|penalty| format!("penalty: {penalty:?}"));
+        Training {
+            loss: self.loss.kind(),
+            loss_on: self.loss_on,
+            gradient: self.gradient.kind(),
+            optimizer: self.optimizer.kind(),
+            learning_rate: self.optimizer.learning_rate(),
+            extras: clip.chain(penalties).collect(),
+        }
+    }
+
+    pub(crate) fn fresh_metrics(&self) -> Vec<Box<dyn Metric<F>>> {
+        let mut metrics: Vec<_> = self.metrics.iter().map(|metric| metric.boxed_clone()).collect();
+        metrics.iter_mut().for_each(|metric| metric.reset());
+        metrics
+    }
+}

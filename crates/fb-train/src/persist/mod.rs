@@ -1,0 +1,7 @@
+//! What a model writes to files and reads back: the network as a model file, the whole training as a checkpoint.
+
+mod network;
+mod resume;
+mod tensors;
+
+pub use network::NetworkFile;

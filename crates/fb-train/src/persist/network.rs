@@ -1,0 +1,129 @@
+//! Architecture and weights in one `.safetensors` file.
+
+use super::tensors::{fetch, store};
+use crate::error::{Error, Result};
+use crate::file::ModelFile;
+use crate::model::Model;
+use fb_nn::feedback::topology::Topology;
+use fb_nn::param::StateDict;
+use fb_nn::{Network, Registry};
+use fb_tensor::Float;
+use std::path::Path;
+
+/// The key under which the names of frozen parameters stand, one a line.
+const FROZEN: &str = "frozen";
+
+/// Gives networks the methods `save` and `load`.
+///
+/// ```
+/// use fb_nn::layers::Dense;
+/// use fb_nn::{Network, Sequential};
+/// use fb_train::NetworkFile;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("model.safetensors");
+/// let network = Sequential::input([3]).layer("output", Dense::new(2)).seed(1).build()?;
+/// network.save(&path)?;
+/// let again = Network::<f32>::load(&path)?;
+/// assert_eq!(network.params().state_dict(), again.params().state_dict());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait NetworkFile: Sized {
+    /// Writes architecture and weights to one safetensors file, whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written, or a layer's configuration does not serialise.
+    fn save(&self, path: impl AsRef<Path>) -> Result<()>;
+
+    /// Reads a network, ready to be run or compiled.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a model file, is damaged or of a newer version, or names a kind that is not
+    /// built in; see [`NetworkFile::load_with`].
+    fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, &Registry::builtin())
+    }
+
+    /// [`NetworkFile::load`] with layers of your own, which `registry` knows.
+    ///
+    /// # Errors
+    /// As [`NetworkFile::load`].
+    fn load_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self>;
+}
+
+impl<F: Float> NetworkFile for Network<F> {
+    fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut file = ModelFile::new(self.topology().to_json()?.to_string());
+        let mut frozen = Vec::new();
+        for (_, param) in self.params().iter() {
+            file.tensors_mut().insert(param.name(), store(&param.value));
+            if !param.trainable() {
+                frozen.push(param.name());
+            }
+        }
+        if !frozen.is_empty() {
+            file.set_metadata(FROZEN, frozen.join("\n"))?;
+        }
+        file.save(path)
+    }
+
+    fn load_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
+        let path = path.as_ref();
+        let file = ModelFile::load(path)?;
+        let mut network = build(file.architecture(), registry, path)?;
+        let values = state(&network, file.tensors(), "", path)?;
+        if let Some((name, _)) = file.tensors().iter().find(|(name, _)| !values.contains_key(*name)) {
+            return Err(Error::FileTensor {
+                path: path.to_owned(),
+                tensor: name.to_owned(),
+                expected: "only tensors that belong to the architecture".to_owned(),
+                found: "one that belongs to no layer or edge".to_owned(),
+                help: "the file was edited; NamedTensors::load reads any safetensors file",
+            });
+        }
+        network.params_mut().load_state_dict(&values)?;
+        for name in file.metadata(FROZEN).unwrap_or_default().lines() {
+            network.params_mut().freeze(name)?;
+        }
+        Ok(network)
+    }
+}
+
+/// A network from its architecture as text.
+pub(super) fn build<F: Float>(architecture: &str, registry: &Registry, path: &Path) -> Result<Network<F>> {
+    let json = serde_json::from_str(architecture).map_err(|error| Error::Damaged {
+        path: path.to_owned(),
+        part: "architecture",
+        expected: "JSON".to_owned(),
+        found: error.to_string(),
+        help: "the file was edited; write it again from the model",
+    })?;
+    Ok(Network::build(Topology::from_json(json, registry)?)?)
+}
+
+/// The values of all parameters of a network from tensors whose names start with `prefix`.
+pub(super) fn state<F: Float>(
+    network: &Network<F>,
+    tensors: &crate::file::NamedTensors,
+    prefix: &str,
+    path: &Path,
+) -> Result<StateDict<F>> {
+    let params = network.params().iter();
+    params
+        .map(|(_, param)| {
+            let value = fetch(tensors, &format!("{prefix}{}", param.name()), &param.value, path)?;
+            Ok((param.name().to_owned(), value))
+        })
+        .collect()
+}
+
+impl<F: Float> Model<F> {
+    /// Writes architecture and weights to one safetensors file, whole or not at all; see [`NetworkFile::load`] for
+    /// the way back. What the model learned with is not in it: a [checkpoint](crate::Fit::checkpoint) has that.
+    ///
+    /// # Errors
+    /// The file cannot be written, or a layer's configuration does not serialise.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.network().save(path)
+    }
+}

@@ -1,0 +1,88 @@
+//! Charts side by side.
+
+use super::color::INK;
+use super::pen::{self, Anchor, Area, Draw, Drawn, units};
+use super::{LineChart, save};
+use crate::error::Result;
+use plotters::prelude::DrawingBackend;
+use std::path::Path;
+
+const TITLE: f64 = 18.0;
+const TITLE_ROW: f64 = 40.0;
+
+/// Line charts side by side under one title.
+///
+/// ```
+/// use fb_train::plot::{Figure, LineChart};
+/// let figure = Figure::new("two runs")
+///     .chart(LineChart::new("loss").line("run 1", [(1.0, 0.7), (2.0, 0.4)]))
+///     .chart(LineChart::new("accuracy").line("run 1", [(1.0, 0.6), (2.0, 0.9)]));
+/// assert!(figure.to_svg()?.contains("two runs"));
+/// # Ok::<(), fb_train::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Figure {
+    title: String,
+    charts: Vec<LineChart>,
+}
+
+impl Figure {
+    /// A figure without charts.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { title: title.into(), charts: Vec::new() }
+    }
+
+    /// One more chart, to the right of the others.
+    #[must_use]
+    pub fn chart(mut self, chart: LineChart) -> Self {
+        self.charts.push(chart);
+        self
+    }
+
+    /// Whether there is no chart.
+    pub fn is_empty(&self) -> bool {
+        self.charts.is_empty()
+    }
+
+    /// The figure as the text of an SVG file.
+    ///
+    /// # Errors
+    /// The figure cannot be drawn.
+    pub fn to_svg(&self) -> Result<String> {
+        save::svg(self)
+    }
+
+    /// Writes the figure as `.svg`, or as `.png` with the crate feature `png`.
+    ///
+    /// # Errors
+    /// The name ends otherwise, or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save::save(self, path.as_ref())
+    }
+}
+
+impl Draw for Figure {
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let sizes = || self.charts.iter().map(LineChart::size);
+        let width = sizes().map(|(width, _)| width).sum::<u32>();
+        let height = sizes().map(|(_, height)| height).max().unwrap_or(0);
+        (width.max(240), height + TITLE_ROW as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+        pen::text(area, &self.title, TITLE, INK, (16.0, 16.0), Anchor::TopLeft)?;
+        let mut left = 0.0;
+        for chart in &self.charts {
+            let (width, height) = chart.size();
+            let (width, height) = (f64::from(width), f64::from(height));
+            let corner = (units(left), units(TITLE_ROW));
+            chart.draw(&area.clone().shrink(corner, (units(width), units(height))))?;
+            left += width;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! The names that most programs need: `use fb::prelude::*;`
+//!
+//! Everything else is one module away: [`fb::nn`](crate::nn) for layers and optimizers of your own,
+//! [`fb::data`](crate::data) for files and splits, [`fb::train`](crate::train) for metrics, callbacks and plots.
+
+pub use fb_autograd::{Tape, Var};
+pub use fb_nn::feedback::gradient::Bptt;
+pub use fb_nn::feedback::schedule::Unroll;
+pub use fb_nn::feedback::topology::Initial;
+pub use fb_nn::feedback::{Network, Sequential};
+pub use fb_nn::init::Initializer;
+pub use fb_nn::layers::Activation::{
+    self, Elu, Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+};
+pub use fb_nn::layers::{Dense, Dropout, Flatten, Reshape};
+pub use fb_nn::loss::{BinaryCrossentropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError};
+pub use fb_nn::optim::{Adam, AdamW, Clip, Penalty, RmsProp, Sgd};
+pub use fb_tensor::Tensor;
+pub use fb_train::history::History;
+pub use fb_train::metrics::{Accuracy, ConfusionMatrix, F1, Precision, Recall};
+pub use fb_train::progress::Verbosity;
+pub use fb_train::{Compile, EarlyStopping, Evaluation, Fit, Goal, LossOn, Model};

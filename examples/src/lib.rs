@@ -1,0 +1,6 @@
+//! What several examples share.
+#![forbid(unsafe_code)]
+
+mod output;
+
+pub use output::folder;
