@@ -91,12 +91,8 @@ fn feed_forward(width: usize) -> Sequential {
         .layer("output", Dense::new(10))
 }
 
-fn compile(network: Sequential, seed: u64) -> fb::Result<Model> {
-    let model = network.seed(seed).build()?.compile(
-        AdamW::new(2e-3).weight_decay(1e-2),
-        CrossEntropy::new(),
-        (Accuracy,),
-    )?;
+fn compile(network: Network) -> fb::Result<Model> {
+    let model = network.compile(AdamW::new(2e-3).weight_decay(1e-2), CrossEntropy::new(), (Accuracy,))?;
     // Every iteration is taught to be right, so that the later ones refine.
     Ok(model.loss_on(LossOn::Every))
 }
@@ -107,7 +103,7 @@ fn show(args: &Args) -> fb::Result<()> {
     let data = digits(args.seed)?;
     println!("{}: {}", set.name(), set.description());
     println!("{} digits to train on, {} held out\n", data.y_train.len(), data.y_test.len());
-    let mut model = compile(feedback(64), args.seed)?;
+    let mut model = compile(feedback(64).seed(args.seed).build()?)?;
     println!("{}\n", model.summary());
 
     let start = Instant::now();
@@ -147,7 +143,10 @@ fn refinement(model: &Model, data: &Digits) -> fb::Result<LineChart> {
 /// Saves the model, loads it back, and checks that it gives the same answers.
 fn save_and_load(model: &Model, x: &Tensor, answers: &Tensor, file: &Path) -> fb::Result<()> {
     model.save(file)?;
-    let loaded = fb::train::load(file)?;
+    let loaded = compile(Network::load(file)?)?;
+    let bits = |answers: &Tensor| answers.iter().map(f32::to_bits).collect::<Vec<_>>();
+    assert!(bits(&loaded.predict(x)?) == bits(answers), "the loaded model must give the same answers");
+    println!("saved, loaded back: the {} answers are the same, bit for bit", answers.dim(0));
     Ok(())
 }
 
@@ -161,7 +160,7 @@ fn compare(seeds: u64, epochs: u64) -> fb::Result<()> {
         let data = digits(seed)?;
         let mut line = format!("seed {seed}");
         for (network, sum, name) in [(feedback(64), 0, "feedback"), (feed_forward(85), 1, "feed-forward")] {
-            let mut model = compile(network, seed)?;
+            let mut model = compile(network.seed(seed).build()?)?;
             model.fit((&data.x_train, &data.y_train), Fit::epochs(epochs).silent())?;
             let accuracy = model.evaluate((&data.x_test, &data.y_test))?.get("accuracy").unwrap_or(f64::NAN);
             sums[sum] += accuracy;

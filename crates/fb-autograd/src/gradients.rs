@@ -26,11 +26,17 @@ pub struct Gradients<F: Float = f32> {
 impl<F: Float> Gradients<F> {
     pub(crate) fn new(by_leaf: Vec<(u32, Option<Tensor<F>>)>, generation: u64) -> Self {
         debug_assert!(by_leaf.windows(2).all(|pair| pair[0].0 > pair[1].0));
-        Self { by_leaf, generation }
+        Self {
+            by_leaf,
+            generation,
+        }
     }
 
     pub(crate) fn empty() -> Self {
-        Self { by_leaf: Vec::new(), generation: 0 }
+        Self {
+            by_leaf: Vec::new(),
+            generation: 0,
+        }
     }
 
     /// The gradient by a leaf; `None` if the output does not depend on it or it is not a leaf.
@@ -46,7 +52,10 @@ impl<F: Float> Gradients<F> {
 
     /// How many leaves have a gradient.
     pub fn len(&self) -> usize {
-        self.by_leaf.iter().filter(|(_, gradient)| gradient.is_some()).count()
+        self.by_leaf
+            .iter()
+            .filter(|(_, gradient)| gradient.is_some())
+            .count()
     }
 
     /// Whether no leaf has a gradient.
@@ -60,6 +69,8 @@ impl<F: Float> Gradients<F> {
         if node.generation() != self.generation {
             return None;
         }
-        self.by_leaf.binary_search_by(|(index, _)| node.index.cmp(index)).ok()
+        self.by_leaf
+            .binary_search_by(|(index, _)| node.index.cmp(index))
+            .ok()
     }
 }

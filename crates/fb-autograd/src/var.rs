@@ -21,7 +21,10 @@ impl<F: Float> Var<F> {
     }
 
     pub(crate) fn recorded(tensor: Tensor<F>, node: NodeRef<F>) -> Self {
-        Self { tensor, node: Some(node) }
+        Self {
+            tensor,
+            node: Some(node),
+        }
     }
 
     /// The value.

@@ -21,15 +21,25 @@ fn a_million_nodes_go_forward_backward_and_drop_on_a_small_stack() {
         let mut y = x.clone();
         for i in 0..1_000_000 {
             // The second saves its input; its slope is 1 everywhere, so that signs alone are left in the end.
-            y = if i % 2 == 0 { y.negate() } else { y.leaky_relu(1.0) };
+            y = if i % 2 == 0 {
+                y.negate()
+            } else {
+                y.leaky_relu(1.0)
+            };
         }
         assert_eq!(tape.len(), 1_000_001);
         let gradient = y.backward().get(&x).unwrap().item();
-        assert_eq!(gradient, 1.0, "half a million signs, an even number, cancel");
+        assert_eq!(
+            gradient, 1.0,
+            "half a million signs, an even number, cancel"
+        );
         let middle = tape.vjp(&[(&y, Tensor::scalar(2.0))], &[&x]);
         assert_eq!(middle[0].item(), 2.0);
     };
-    let thread = std::thread::Builder::new().stack_size(256 * 1024).spawn(work).unwrap();
+    let thread = std::thread::Builder::new()
+        .stack_size(256 * 1024)
+        .spawn(work)
+        .unwrap();
     thread.join().unwrap();
 }
 
@@ -42,12 +52,27 @@ fn network(tape: &Tape) -> (Var, Vec<Var>) {
         hidden = (hidden.linear(&w, None) + x.slice(0, 1..2)).tanh();
     }
     let scores = Var::concat(&[&hidden.matmul(&v), &hidden.narrow(1, 0, 2)], 1);
-    let loss = scores.log_softmax(1).transpose().max_axes(&[0], false).mean() + hidden.square().sum();
+    let loss = scores
+        .log_softmax(1)
+        .transpose()
+        .max_axes(&[0], false)
+        .mean()
+        + hidden.square().sum();
     (loss, vec![x, w, v])
 }
 
 fn bits(gradients: &Gradients, leaves: &[Var]) -> Vec<Vec<u32>> {
-    leaves.iter().map(|leaf| gradients.get(leaf).unwrap().iter().map(f32::to_bits).collect()).collect()
+    leaves
+        .iter()
+        .map(|leaf| {
+            gradients
+                .get(leaf)
+                .unwrap()
+                .iter()
+                .map(f32::to_bits)
+                .collect()
+        })
+        .collect()
 }
 
 #[test]
@@ -62,7 +87,11 @@ fn sweeping_again_gives_the_same_bits() {
     }
     tape.clear();
     let (loss, leaves) = network(&tape);
-    assert_eq!(bits(&loss.backward(), &leaves), first, "a cleared tape is like a new one");
+    assert_eq!(
+        bits(&loss.backward(), &leaves),
+        first,
+        "a cleared tape is like a new one"
+    );
 }
 
 #[test]
@@ -80,7 +109,11 @@ fn products_with_the_jacobian_of_a_part() {
     assert_eq!(products[1], w.tensor().matmul(&by_hidden));
     assert_eq!(products[2], by_hidden, "a variable may be named twice");
     assert_eq!(products[3], u, "an output's own product is its cotangent");
-    assert_eq!(products[4].to_vec(), [0.0, 0.0], "what the output does not depend on gets zeros");
+    assert_eq!(
+        products[4].to_vec(),
+        [0.0, 0.0],
+        "what the output does not depend on gets zeros"
+    );
     assert_eq!(&products[1], tape.gradients(&[(&y, u)]).get(&x).unwrap());
 }
 
@@ -90,8 +123,15 @@ fn several_outputs_add_up() {
     let x = tape.leaf(Tensor::from([2.0, 3.0]));
     let (a, b) = (x.square(), x.sum());
     let constant = Var::constant(Tensor::scalar(1.0));
-    let outputs = [(&a, Tensor::from([1.0, 0.0])), (&b, scalar(10.0)), (&constant, scalar(1.0))];
-    assert_eq!(tape.gradients(&outputs).get(&x).unwrap().to_vec(), [14.0, 10.0]);
+    let outputs = [
+        (&a, Tensor::from([1.0, 0.0])),
+        (&b, scalar(10.0)),
+        (&constant, scalar(1.0)),
+    ];
+    assert_eq!(
+        tape.gradients(&outputs).get(&x).unwrap().to_vec(),
+        [14.0, 10.0]
+    );
 }
 
 #[test]
@@ -108,22 +148,35 @@ fn shared_subexpressions_get_the_gradients_of_all_their_uses() {
 fn a_weight_used_many_times_gets_the_sum_of_the_parts() {
     let (steps, size) = (50, 6);
     let weight = normal("weight", [size, size]);
-    let inputs: Vec<Tensor> = (0..steps).map(|t| normal(&format!("input {t}"), [3, size])).collect();
+    let inputs: Vec<Tensor> = (0..steps)
+        .map(|t| normal(&format!("input {t}"), [3, size]))
+        .collect();
 
     let tape = Tape::new();
     let shared = tape.leaf(weight.clone());
     let loss = |weights: &[Var]| {
-        let products = inputs.iter().zip(weights.iter().cycle()).map(|(x, w)| Var::constant(x.clone()).matmul(w).sin().sum());
+        let products = inputs
+            .iter()
+            .zip(weights.iter().cycle())
+            .map(|(x, w)| Var::constant(x.clone()).matmul(w).sin().sum());
         products.reduce(|a, b| a + b).unwrap()
     };
     let nodes = tape.len();
-    let total = loss(&[shared.clone()]);
-    assert_eq!(tape.len() - nodes, 4 * steps - 1, "one node an operation: the products are joined in the sweep");
+    let total = loss(std::slice::from_ref(&shared));
+    assert_eq!(
+        tape.len() - nodes,
+        4 * steps - 1,
+        "one node an operation: the products are joined in the sweep"
+    );
     let gathered = total.backward().take(&shared).unwrap();
 
     let separate: Vec<Var> = (0..steps).map(|_| tape.leaf(weight.clone())).collect();
     let gradients = loss(&separate).backward();
-    let summed = separate.iter().map(|w| gradients.get(w).unwrap().clone()).reduce(|a, b| a + b).unwrap();
+    let summed = separate
+        .iter()
+        .map(|w| gradients.get(w).unwrap().clone())
+        .reduce(|a, b| a + b)
+        .unwrap();
     for (a, b) in gathered.iter().zip(summed.iter()) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
@@ -145,7 +198,10 @@ fn constants_stop_gradients_and_cost_no_nodes() {
     let silent = Tape::no_grad();
     let z = silent.leaf(Tensor::from([1.0])).exp();
     assert!(!silent.records() && silent.is_empty() && !z.requires_grad());
-    assert_eq!(silent.vjp(&[(&z, Tensor::from([1.0]))], &[&z])[0].to_vec(), [0.0]);
+    assert_eq!(
+        silent.vjp(&[(&z, Tensor::from([1.0]))], &[&z])[0].to_vec(),
+        [0.0]
+    );
 }
 
 #[test]
@@ -154,16 +210,27 @@ fn gradients_belong_to_their_tape_and_time() {
     let leaves = tapes.each_ref().map(|tape| tape.leaf(Tensor::from([1.0])));
     let gradients = leaves[0].exp().sum().backward();
     assert!(gradients.get(&leaves[0]).is_some());
-    assert!(gradients.get(&leaves[1]).is_none(), "the same index on another tape");
+    assert!(
+        gradients.get(&leaves[1]).is_none(),
+        "the same index on another tape"
+    );
     tapes[0].clear();
-    assert!(gradients.get(&tapes[0].leaf(Tensor::from([1.0]))).is_none(), "the same index after clearing");
+    assert!(
+        gradients.get(&tapes[0].leaf(Tensor::from([1.0]))).is_none(),
+        "the same index after clearing"
+    );
     assert!(gradients.get(&Var::constant(Tensor::from([1.0]))).is_none());
 }
 
 #[test]
-#[should_panic(expected = "an operation mixes variables of two tapes; use detach() to carry a value over")]
+#[should_panic(
+    expected = "an operation mixes variables of two tapes; use detach() to carry a value over"
+)]
 fn mixing_tapes_panics() {
-    let (a, b) = (Tape::new().leaf(Tensor::scalar(1.0)), Tape::new().leaf(Tensor::scalar(2.0)));
+    let (a, b) = (
+        Tape::new().leaf(Tensor::scalar(1.0)),
+        Tape::new().leaf(Tensor::scalar(2.0)),
+    );
     let _ = a + b;
 }
 
@@ -193,7 +260,9 @@ fn a_cleared_variable_as_second_operand_panics() {
 }
 
 #[test]
-#[should_panic(expected = "backward() is for one number, found shape [2]; give Tape::gradients a cotangent")]
+#[should_panic(
+    expected = "backward() is for one number, found shape [2]; give Tape::gradients a cotangent"
+)]
 fn backward_of_many_numbers_panics() {
     let _ = Tape::new().leaf(Tensor::from([1.0, 2.0])).exp().backward();
 }
@@ -204,7 +273,9 @@ fn a_gradient_function_that_uses_its_own_tape_is_told() {
     let tape = Tape::new();
     let x = tape.leaf(Tensor::scalar(1.0));
     let same = tape.clone();
-    let y = Var::custom("reentrant", &[&x], Tensor::scalar(1.0), move |g| vec![Some(same.leaf(g.clone()).into_tensor())]);
+    let y = Var::custom("reentrant", &[&x], Tensor::scalar(1.0), move |g| {
+        vec![Some(same.leaf(g.clone()).into_tensor())]
+    });
     let _ = y.backward();
 }
 
@@ -217,7 +288,11 @@ fn a_gradient_function_may_use_a_tape_of_its_own() {
         let inner = Tape::new();
         let z = inner.leaf(value.clone());
         let y = z.sin();
-        inner.vjp(&[(&y, g.clone())], &[&z]).into_iter().map(Some).collect()
+        inner
+            .vjp(&[(&y, g.clone())], &[&z])
+            .into_iter()
+            .map(Some)
+            .collect()
     });
     assert_eq!(y.backward().get(&x).unwrap().item(), 0.3_f64.cos());
 }
@@ -234,11 +309,19 @@ fn a_tape_goes_on_after_a_gradient_function_panicked() {
 }
 
 #[test]
-#[should_panic(expected = "custom operation \"short\": its gradient function gave 1 shares for 2 inputs")]
+#[should_panic(
+    expected = "custom operation \"short\": its gradient function gave 1 shares for 2 inputs"
+)]
 fn a_custom_operation_must_give_a_share_for_every_input() {
     let tape = Tape::new();
-    let (a, b) = (tape.leaf(Tensor::scalar(1.0)), tape.leaf(Tensor::scalar(1.0)));
-    let _ = Var::custom("short", &[&a, &b], Tensor::scalar(1.0), |g| vec![Some(g.clone())]).backward();
+    let (a, b) = (
+        tape.leaf(Tensor::scalar(1.0)),
+        tape.leaf(Tensor::scalar(1.0)),
+    );
+    let _ = Var::custom("short", &[&a, &b], Tensor::scalar(1.0), |g| {
+        vec![Some(g.clone())]
+    })
+    .backward();
 }
 
 #[test]
@@ -252,12 +335,20 @@ fn variables_and_tapes_are_shared_between_threads() {
     let tape = Tape::new();
     let x = tape.leaf(Tensor::from([1.0, 2.0, 3.0]));
     let squares: Vec<Var> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..100).map(|_| x.square().sum()).collect::<Vec<_>>())).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| (0..100).map(|_| x.square().sum()).collect::<Vec<_>>()))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     });
     assert_eq!(tape.len(), 1 + 2 * 400);
     let total = squares.into_iter().reduce(|a, b| a + b).unwrap();
-    assert_eq!(total.backward().get(&x).unwrap().to_vec(), [800.0, 1600.0, 2400.0]);
+    assert_eq!(
+        total.backward().get(&x).unwrap().to_vec(),
+        [800.0, 1600.0, 2400.0]
+    );
 }
 
 #[test]
@@ -276,7 +367,11 @@ fn an_optimizer_writes_in_place_once_the_tape_is_cleared() {
         assert!(weight.is_unshared());
         weight.add_assign(&(gradient * -0.1));
     }
-    assert_eq!(weight.as_slice().unwrap().as_ptr(), place, "the weight was copied");
+    assert_eq!(
+        weight.as_slice().unwrap().as_ptr(),
+        place,
+        "the weight was copied"
+    );
 }
 
 #[test]
@@ -285,6 +380,11 @@ fn gradients_of_leaves_are_contiguous() {
     let x = tape.leaf(normal("x", [3, 4]));
     for y in [x.transpose(), x.sum_axes(&[0], false), x.flip(1)] {
         let cotangent = normal("cotangent", *y.shape());
-        assert!(tape.gradients(&[(&y, cotangent)]).get(&x).unwrap().is_contiguous());
+        assert!(
+            tape.gradients(&[(&y, cotangent)])
+                .get(&x)
+                .unwrap()
+                .is_contiguous()
+        );
     }
 }

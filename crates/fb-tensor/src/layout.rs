@@ -48,7 +48,8 @@ impl Layout {
             empty |= extent == 0;
             step = step.wrapping_mul(extent as isize);
         }
-        Self { shape, strides, offset, contiguous: contiguous | empty }
+        // Without elements there is no position to start from: a margin may even lie beyond the storage.
+        Self { shape, strides, offset: if empty { 0 } else { offset }, contiguous: contiguous | empty }
     }
 
     /// The strides with room for all axes.

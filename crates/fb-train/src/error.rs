@@ -18,7 +18,9 @@ pub enum Error {
     #[error(transparent)]
     Network(#[from] fb_nn::Error),
     /// Samples without rows.
-    #[error("{what}: no rows\n  expected at least one row, found none\n  help: check the filters and splits that made it")]
+    #[error(
+        "{what}: no rows\n  expected at least one row, found none\n  help: check the filters and splits that made it"
+    )]
     EmptyData {
         /// Which data.
         what: &'static str,
@@ -103,6 +105,20 @@ pub enum Error {
         step: u64,
         /// The number.
         found: f64,
+    },
+    /// A checkpoint of another training.
+    #[error("{} is the checkpoint of another training\n  {what}: expected {expected}, found {found}\n  help: {help}", path.display())]
+    CheckpointMisfit {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+        /// What this training has.
+        expected: String,
+        /// What the checkpoint has.
+        found: String,
+        /// A way out.
+        help: &'static str,
     },
     /// A value of the history that is asked for but not recorded.
     #[error(
@@ -208,7 +224,9 @@ pub enum Error {
         help: &'static str,
     },
     /// Outputs and targets that a metric cannot compare.
-    #[error("metric \"{metric}\" cannot compare output and target\n  expected {expected}, found {found}\n  help: {help}")]
+    #[error(
+        "metric \"{metric}\" cannot compare output and target\n  expected {expected}, found {found}\n  help: {help}"
+    )]
     Metric {
         /// The metric.
         metric: String,
@@ -220,7 +238,9 @@ pub enum Error {
         help: &'static str,
     },
     /// A label outside the classes, met by a metric.
-    #[error("metric \"{metric}\" met a label out of range\n  row {row}: expected {expected}, found {found}\n  help: {help}")]
+    #[error(
+        "metric \"{metric}\" met a label out of range\n  row {row}: expected {expected}, found {found}\n  help: {help}"
+    )]
     MetricLabel {
         /// The metric.
         metric: String,

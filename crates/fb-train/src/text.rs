@@ -15,12 +15,17 @@ pub(crate) fn number(name: &str, value: f64) -> String {
 
 /// Whether a value of this name lies between 0 and 1 by its nature.
 pub(crate) fn is_score(name: &str) -> bool {
-    name.split('_').any(|word| matches!(word, "accuracy" | "precision" | "recall" | "f1"))
+    name.split('_')
+        .any(|word| matches!(word, "accuracy" | "precision" | "recall" | "f1"))
 }
 
 /// 3 decimals, of which `1.000` is kept for what is really 1: nobody should stop looking for the last wrong row.
 fn score(value: f64) -> String {
-    if (0.9995..1.0).contains(&value) { "0.999".to_string() } else { format!("{value:.3}") }
+    if (0.9995..1.0).contains(&value) {
+        "0.999".to_string()
+    } else {
+        format!("{value:.3}")
+    }
 }
 
 fn plain(value: f64) -> String {
@@ -54,7 +59,10 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(header: Vec<String>) -> Self {
-        let mut table = Self { widths: vec![0; header.len()], rows: Vec::new() };
+        let mut table = Self {
+            widths: vec![0; header.len()],
+            rows: Vec::new(),
+        };
         table.row(header);
         table
     }

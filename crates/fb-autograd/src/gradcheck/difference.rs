@@ -30,7 +30,17 @@ impl<'a, F: Fn(&[Var<f64>]) -> Var<f64>> Function<'a, F> {
         same(&self.output, output.tensor())?;
         let mut gradients = tape.gradients(&[(&output, u.clone())]);
         let by_input = leaves.iter().enumerate().map(|(input, leaf)| {
-            let gradient = gradients.take(leaf).unwrap_or_else(|| leaf.tensor().zeros_like());
+            let gradient = gradients
+                .take(leaf)
+                .unwrap_or_else(|| leaf.tensor().zeros_like());
+            let (expected, found) = (*leaf.shape(), *gradient.shape());
+            if found != expected {
+                return Err(GradcheckError::Shape {
+                    input,
+                    expected,
+                    found,
+                });
+            }
             finite(&gradient, || format!("the gradient by input {input}"))?;
             Ok(gradient)
         });
@@ -48,15 +58,33 @@ impl<'a, F: Fn(&[Var<f64>]) -> Var<f64>> Function<'a, F> {
     ) -> Result<Comparison, GradcheckError> {
         let ahead = self.change(input, v, u, step)?;
         let behind = self.change(input, v, u, -step)?;
-        Ok(Comparison::new(input, inner(v, gradient), ahead, behind, step))
+        Ok(Comparison::new(
+            input,
+            inner(v, gradient),
+            ahead,
+            behind,
+            step,
+        ))
     }
 
     /// `⟨f(x + hv) − f(x), u⟩ / h`
-    fn change(&self, input: usize, v: &Tensor<f64>, u: &Tensor<f64>, h: f64) -> Result<f64, GradcheckError> {
-        let moved = self.inputs.iter().enumerate().map(|(i, x)| if i == input { x + v * h } else { x.clone() });
+    fn change(
+        &self,
+        input: usize,
+        v: &Tensor<f64>,
+        u: &Tensor<f64>,
+        h: f64,
+    ) -> Result<f64, GradcheckError> {
+        let moved = self
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(i, x)| if i == input { x + v * h } else { x.clone() });
         let constants: Vec<Var<f64>> = moved.map(Var::constant).collect();
         let output = (self.f)(&constants).into_tensor();
-        finite(&output, || format!("the value of the function near input {input}"))?;
+        finite(&output, || {
+            format!("the value of the function near input {input}")
+        })?;
         if output.shape() != self.output.shape() {
             same(&self.output, &output)?;
         }
@@ -70,7 +98,11 @@ fn inner(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
 }
 
 fn finite(t: &Tensor<f64>, what: impl FnOnce() -> String) -> Result<(), GradcheckError> {
-    if t.is_all_finite() { Ok(()) } else { Err(GradcheckError::NotFinite { what: what() }) }
+    if t.is_all_finite() {
+        Ok(())
+    } else {
+        Err(GradcheckError::NotFinite { what: what() })
+    }
 }
 
 fn same(expected: &Tensor<f64>, found: &Tensor<f64>) -> Result<(), GradcheckError> {
@@ -78,5 +110,8 @@ fn same(expected: &Tensor<f64>, found: &Tensor<f64>) -> Result<(), GradcheckErro
         return Ok(());
     }
     let show = |t: &Tensor<f64>| format!("shape {} adding up to {:e}", t.shape(), t.sum());
-    Err(GradcheckError::NotDeterministic { expected: show(expected), found: show(found) })
+    Err(GradcheckError::NotDeterministic {
+        expected: show(expected),
+        found: show(found),
+    })
 }

@@ -1,13 +1,16 @@
 //! Why a gradient check did not pass.
 
+use fb_tensor::Shape;
+
 /// A gradient check that did not pass.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GradcheckError {
     /// The tape's gradient is not what differences of the function give.
     #[error(
-        "gradient by input {input} is wrong\n  {place}: expected {expected} (central difference), found {found} (tape)\n  \
-         help: {help}"
+        "gradient by input {input} is wrong\n  {place}: expected {} (central difference), found {} (tape)\n  help: {help}",
+        short(*expected),
+        short(*found)
     )]
     Wrong {
         /// The position of the input.
@@ -22,11 +25,27 @@ pub enum GradcheckError {
         /// Where to look.
         help: &'static str,
     },
+    /// The tape's gradient has another shape than its input.
+    #[error(
+        "gradient by input {input} has the wrong shape\n  expected {expected} (the input), found {found} (tape)\n  \
+         help: gradients are summed over axes that broadcasting stretched and have their axes in the input's order"
+    )]
+    Shape {
+        /// The position of the input.
+        input: usize,
+        /// The shape of the input.
+        expected: Shape,
+        /// The shape of the gradient.
+        found: Shape,
+    },
     /// The function has a kink or a jump here, so it has no derivative to compare with.
     #[error(
-        "the function has a kink by input {input}\n  {place}: expected one slope, found {backward} (backward difference) \
-         and {forward} (forward difference); the tape has {tape}\n  \
-         help: check at inputs away from kinks, such as equal elements under a maximum or zeros under a rectifier"
+        "the function has a kink by input {input}\n  {place}: expected one slope, found {} (backward difference) and {} \
+         (forward difference); the tape has {}\n  \
+         help: check at inputs away from kinks, such as equal elements under a maximum or zeros under a rectifier",
+        short(*backward),
+        short(*forward),
+        short(*tape)
     )]
     Kink {
         /// The position of the input.
@@ -57,4 +76,9 @@ pub enum GradcheckError {
         /// The second result.
         found: String,
     },
+}
+
+/// A number with the digits that a difference can have right.
+fn short(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
 }

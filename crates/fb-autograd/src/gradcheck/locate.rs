@@ -22,12 +22,32 @@ pub(super) fn failure<F: Fn(&[Var<f64>]) -> Var<f64>>(
         Some((element, found)) => (format!("at element {element} of shape {shape}"), found),
         None => along_direction,
     };
-    let Comparison { input, tape, central, forward, backward, kink, .. } = found;
+    let Comparison {
+        input,
+        tape,
+        central,
+        forward,
+        backward,
+        kink,
+        ..
+    } = found;
     if kink {
-        return GradcheckError::Kink { input, place, backward, forward, tape };
+        return GradcheckError::Kink {
+            input,
+            place,
+            backward,
+            forward,
+            tape,
+        };
     }
     let help = "compare the gradient function of each operation that takes this input with its forward computation";
-    GradcheckError::Wrong { input, place, expected: central, found: tape, help }
+    GradcheckError::Wrong {
+        input,
+        place,
+        expected: central,
+        found: tape,
+        help,
+    }
 }
 
 /// The element whose own difference is farthest from the tape's gradient by it, if any is beyond the tolerance.

@@ -73,7 +73,12 @@ impl Default for GradCheck {
 impl GradCheck {
     /// Step 1e-5, tolerance 1e-6, three directions of each input, seed 0.
     pub fn new() -> Self {
-        Self { step: 1e-5, tolerance: 1e-6, directions: 3, seed: 0 }
+        Self {
+            step: 1e-5,
+            tolerance: 1e-6,
+            directions: 3,
+            seed: 0,
+        }
     }
 
     /// How far differences reach along a direction whose elements are about 1. The error of a central difference grows with
@@ -116,10 +121,20 @@ impl GradCheck {
         let mut comparisons = Vec::with_capacity(self.directions * inputs.len());
         for round in 0..self.directions {
             let key = Key::new(self.seed).fold_index(round as u64);
-            let u = Tensor::normal(*f.output.shape(), 0.0, 1.0, &mut key.fold("cotangent").rng());
+            let u = Tensor::normal(
+                *f.output.shape(),
+                0.0,
+                1.0,
+                &mut key.fold("cotangent").rng(),
+            );
             let gradients = f.by_tape(&u)?;
             for (input, gradient) in gradients.iter().enumerate() {
-                let v = Tensor::normal(*gradient.shape(), 0.0, 1.0, &mut key.fold_index(input as u64).rng());
+                let v = Tensor::normal(
+                    *gradient.shape(),
+                    0.0,
+                    1.0,
+                    &mut key.fold_index(input as u64).rng(),
+                );
                 let comparison = f.compare(input, gradient, &v, &u, self.step)?;
                 if comparison.error.is_nan() || comparison.error > self.tolerance {
                     return Err(locate::failure(&f, &comparison, gradient, &u, self));

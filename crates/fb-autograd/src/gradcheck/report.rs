@@ -29,7 +29,15 @@ impl Comparison {
         let error = (tape - central).abs() / scale;
         // Of a smooth function they differ by its curvature times the step, of one with a kink by the kink.
         let bend = (forward - backward).abs() / forward.abs().max(backward.abs()).max(1.0);
-        Self { input, tape, central, forward, backward, error, kink: bend > step.sqrt() }
+        Self {
+            input,
+            tape,
+            central,
+            forward,
+            backward,
+            error,
+            kink: bend > step.sqrt(),
+        }
     }
 }
 
@@ -42,7 +50,10 @@ pub struct Report {
 
 impl Report {
     pub(super) fn new(comparisons: Vec<Comparison>, tolerance: f64) -> Self {
-        Self { comparisons, tolerance }
+        Self {
+            comparisons,
+            tolerance,
+        }
     }
 
     /// One comparison for each direction and input.
@@ -56,7 +67,10 @@ impl Report {
     /// If nothing was compared, for want of inputs or directions.
     #[track_caller]
     pub fn worst(&self) -> &Comparison {
-        let worst = self.comparisons.iter().max_by(|a, b| a.error.total_cmp(&b.error));
+        let worst = self
+            .comparisons
+            .iter()
+            .max_by(|a, b| a.error.total_cmp(&b.error));
         worst.expect("at least one input and one direction were checked")
     }
 
@@ -68,15 +82,31 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "input         tape      central      forward     backward    error")?;
+        writeln!(
+            f,
+            "input         tape      central      forward     backward    error"
+        )?;
         for c in &self.comparisons {
             let kink = if c.kink { "  kink" } else { "" };
-            let Comparison { input, tape, central, forward, backward, error, .. } = c;
+            let Comparison {
+                input,
+                tape,
+                central,
+                forward,
+                backward,
+                error,
+                ..
+            } = c;
             writeln!(
                 f,
                 "{input:>5} {tape:>12.6} {central:>12.6} {forward:>12.6} {backward:>12.6} {error:>8.1e}{kink}"
             )?;
         }
-        write!(f, "{} comparisons, tolerance {:.1e}", self.comparisons.len(), self.tolerance)
+        write!(
+            f,
+            "{} comparisons, tolerance {:.1e}",
+            self.comparisons.len(),
+            self.tolerance
+        )
     }
 }

@@ -85,7 +85,14 @@ fn add<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
     let Some(node) = common_node(a, b) else {
         return Var::constant(output);
     };
-    node.record(output, Sum { left: operand(a), right: operand(b), negative: false })
+    node.record(
+        output,
+        Sum {
+            left: operand(a),
+            right: operand(b),
+            negative: false,
+        },
+    )
 }
 
 #[track_caller]
@@ -93,7 +100,14 @@ fn sub<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
     let Some(node) = common_node(a, b) else {
         return Var::constant(output);
     };
-    node.record(output, Sum { left: operand(a), right: operand(b), negative: true })
+    node.record(
+        output,
+        Sum {
+            left: operand(a),
+            right: operand(b),
+            negative: true,
+        },
+    )
 }
 
 #[track_caller]
@@ -102,7 +116,15 @@ fn mul<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
         return Var::constant(output);
     };
     let (left_value, right_value) = (kept_for(a, b), kept_for(b, a));
-    node.record(output, Product { left: operand(a), right: operand(b), left_value, right_value })
+    node.record(
+        output,
+        Product {
+            left: operand(a),
+            right: operand(b),
+            left_value,
+            right_value,
+        },
+    )
 }
 
 #[track_caller]
@@ -111,7 +133,12 @@ fn div<F: Float>(a: &Var<F>, b: &Var<F>, output: Tensor<F>) -> Var<F> {
         return Var::constant(output);
     };
     let kept = b.requires_grad().then(|| output.clone());
-    let op = Quotient { left: operand(a), right: operand(b), divisor: b.tensor().clone(), output: kept };
+    let op = Quotient {
+        left: operand(a),
+        right: operand(b),
+        divisor: b.tensor().clone(),
+        output: kept,
+    };
     node.record(output, op)
 }
 

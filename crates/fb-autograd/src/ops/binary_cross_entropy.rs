@@ -122,7 +122,10 @@ mod tests {
         for p in [1e-7, 0.013, 0.3, 0.499, 0.51, 0.9, 0.999] {
             let (loss, _) = both(p, 0.0);
             let want = exact(f64::from(p));
-            assert!((f64::from(loss) - want).abs() < 3e-7 * want, "{p}: {loss} {want}");
+            assert!(
+                (f64::from(loss) - want).abs() < 3e-7 * want,
+                "{p}: {loss} {want}"
+            );
         }
     }
 
@@ -130,10 +133,15 @@ mod tests {
     fn logits_of_any_size_are_exact() {
         for x in [-200.0_f32, -30.0, -1.0, 0.0, 0.7, 20.0, 500.0] {
             for t in [0.0_f32, 0.3, 1.0] {
-                let loss = Var::constant(Tensor::from([x])).binary_cross_entropy_with_logits(&Tensor::from([t])).item();
+                let loss = Var::constant(Tensor::from([x]))
+                    .binary_cross_entropy_with_logits(&Tensor::from([t]))
+                    .item();
                 let (x, t) = (f64::from(x), f64::from(t));
                 let want = x.max(0.0) - x * t + (-x.abs()).exp().ln_1p();
-                assert!((f64::from(loss) - want).abs() <= 3e-7 * want.max(1e-9), "{x} {t}: {loss} {want}");
+                assert!(
+                    (f64::from(loss) - want).abs() <= 3e-7 * want.max(1e-9),
+                    "{x} {t}: {loss} {want}"
+                );
             }
         }
     }

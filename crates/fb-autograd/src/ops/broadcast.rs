@@ -47,6 +47,10 @@ impl<F: Float> Var<F> {
         let shape = *self.shape();
         let outer = shape[..axis].iter().product::<usize>();
         let inner = shape[axis..].iter().product::<usize>();
-        unary(self, output, move |g| g.reshape([outer, times, inner]).sum_axes(&[1], false).reshape(shape))
+        unary(self, output, move |g| {
+            g.reshape([outer, times, inner])
+                .sum_axes(&[1], false)
+                .reshape(shape)
+        })
     }
 }

@@ -43,7 +43,11 @@ where
 
 impl<F: Float> Var<F> {
     /// An operation with a gradient of your own: `output` was computed from `inputs`, and `vjp` turns the gradient of
-    /// the output into one gradient per input (`None` for none).
+    /// the output into one gradient per input (`None` for none). [`gradcheck`](mod@crate::gradcheck) tells whether it is
+    /// right.
+    ///
+    /// The tape keeps `vjp` until it is cleared: let it hold tensors, not variables, which would keep the tape in turn.
+    /// It may record and sweep on a tape of its own, but not use the one that it stands on.
     ///
     /// ```
     /// use fb_autograd::{Tape, Var};
@@ -60,6 +64,7 @@ impl<F: Float> Var<F> {
     /// If inputs are on different tapes; during the sweep, if `vjp` gives another number of gradients than there are
     /// inputs or one of another shape.
     #[track_caller]
+    #[must_use]
     pub fn custom(
         name: &'static str,
         inputs: &[&Self],
@@ -71,7 +76,18 @@ impl<F: Float> Var<F> {
             return Self::constant(output);
         };
         rest.iter().for_each(|node| first.same_tape(node));
-        let parents = inputs.iter().map(|v| (v.node().map(|n| n.index), *v.shape())).collect();
-        first.record(output, Custom { name, vjp, parents, marker: std::marker::PhantomData })
+        let parents = inputs
+            .iter()
+            .map(|v| (v.node().map(|n| n.index), *v.shape()))
+            .collect();
+        first.record(
+            output,
+            Custom {
+                name,
+                vjp,
+                parents,
+                marker: std::marker::PhantomData,
+            },
+        )
     }
 }

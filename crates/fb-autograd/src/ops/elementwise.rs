@@ -34,7 +34,14 @@ impl<F: Float> Var<F> {
             Saves::Output => Some(output.clone()),
             Saves::Nothing => None,
         };
-        node.record(output, Unary { op, saved, parent: node.index })
+        node.record(
+            output,
+            Unary {
+                op,
+                saved,
+                parent: node.index,
+            },
+        )
     }
 }
 

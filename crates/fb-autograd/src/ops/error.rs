@@ -58,12 +58,24 @@ impl<F: Float, M: ErrorMeasure> Backward<F> for Measured<F, M> {
 
 /// The error of each element, recorded. The target is a constant.
 #[track_caller]
-pub(super) fn measured<F: Float>(prediction: &Var<F>, target: &Tensor<F>, measure: impl ErrorMeasure) -> Var<F> {
+pub(super) fn measured<F: Float>(
+    prediction: &Var<F>,
+    target: &Tensor<F>,
+    measure: impl ErrorMeasure,
+) -> Var<F> {
     let output = apply(prediction.tensor(), target, &Value(measure));
     match prediction.node() {
         Some(node) => {
             let (prediction, target) = (prediction.tensor().clone(), target.clone());
-            node.record(output, Measured { measure, prediction, target, parent: node.index })
+            node.record(
+                output,
+                Measured {
+                    measure,
+                    prediction,
+                    target,
+                    parent: node.index,
+                },
+            )
         }
         None => Var::constant(output),
     }
@@ -72,7 +84,11 @@ pub(super) fn measured<F: Float>(prediction: &Var<F>, target: &Tensor<F>, measur
 /// `op` of each prediction and its target. Shapes must be equal: broadcasting a `[n]` target against a `[n, 1]`
 /// prediction would silently compare everything with everything.
 #[track_caller]
-fn apply<F: Float, Op: BinaryOp<F, F>>(prediction: &Tensor<F>, target: &Tensor<F>, op: &Op) -> Tensor<F> {
+fn apply<F: Float, Op: BinaryOp<F, F>>(
+    prediction: &Tensor<F>,
+    target: &Tensor<F>,
+    op: &Op,
+) -> Tensor<F> {
     match prediction.try_zip_op(target, op) {
         Ok(output) if prediction.shape() == target.shape() => output,
         _ => panic!(
@@ -209,7 +225,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "squared_error: a prediction of shape [2, 1] and a target of shape [2]; they must have the same shape")]
+    #[should_panic(
+        expected = "squared_error: a prediction of shape [2, 1] and a target of shape [2]; they must have the same shape"
+    )]
     fn targets_are_not_broadcast() {
         let _ = Var::constant(Tensor::zeros([2, 1])).squared_error(&Tensor::zeros([2]));
     }

@@ -26,7 +26,9 @@ impl<F: Float> Var<F> {
         let output = self.tensor().gather(axis, index);
         let shape = *self.shape();
         let index = index.contiguous();
-        part(self, output, move |g, sum| scatter(&g, &index, axis, &shape, sum))
+        part(self, output, move |g, sum| {
+            scatter(&g, &index, axis, &shape, sum)
+        })
     }
 
     /// The positions of an axis that the indices name, in their order; see [`Tensor::index_select`].
@@ -40,7 +42,11 @@ impl<F: Float> Var<F> {
         let shape = *self.shape();
         let index = index.contiguous();
         part(self, output, move |g, sum| {
-            let places = index.as_slice().expect("made contiguous").iter().map(|&i| i as usize);
+            let places = index
+                .as_slice()
+                .expect("made contiguous")
+                .iter()
+                .map(|&i| i as usize);
             add_positions(&g, places, axis, &shape, sum);
         })
     }
@@ -55,7 +61,9 @@ impl<F: Float> Var<F> {
         let output = self.tensor().select_rows(rows);
         let shape = *self.shape();
         let rows = rows.to_vec();
-        part(self, output, move |g, sum| add_positions(&g, rows.iter().copied(), 0, &shape, sum))
+        part(self, output, move |g, sum| {
+            add_positions(&g, rows.iter().copied(), 0, &shape, sum)
+        })
     }
 
     /// The rows that indices of any shape name: what their one-hot vectors times this matrix would give, without the
@@ -82,7 +90,12 @@ impl<F: Float> Var<F> {
     #[track_caller]
     #[must_use]
     pub fn embedding(&self, index: &Tensor<i64>) -> Self {
-        assert_eq!(self.tensor().rank(), 2, "embedding: the table has two axes, found shape {}", self.shape());
+        assert_eq!(
+            self.tensor().rank(),
+            2,
+            "embedding: the table has two axes, found shape {}",
+            self.shape()
+        );
         let shape = index.shape().with_inserted(index.rank(), self.dims()[1]);
         self.index_select(0, &index.flatten()).reshape(shape)
     }
@@ -102,7 +115,9 @@ fn add_positions<F: Float>(
     }
     let gradient = gradient.contiguous();
     let values = gradient.as_slice().expect("made contiguous");
-    let stacks = sum.chunks_exact_mut(shape[axis] * inner).zip(values.chunks_exact(places.len() * inner));
+    let stacks = sum
+        .chunks_exact_mut(shape[axis] * inner)
+        .zip(values.chunks_exact(places.len() * inner));
     for (stack, values) in stacks {
         for (values, place) in values.chunks_exact(inner).zip(places.clone()) {
             for (sum, &value) in stack[place * inner..][..inner].iter_mut().zip(values) {
@@ -113,7 +128,13 @@ fn add_positions<F: Float>(
 }
 
 /// Adds each element of the gradient where its index says.
-fn scatter<F: Float>(gradient: &Tensor<F>, index: &Tensor<i64>, axis: usize, shape: &Shape, sum: &mut [F]) {
+fn scatter<F: Float>(
+    gradient: &Tensor<F>,
+    index: &Tensor<i64>,
+    axis: usize,
+    shape: &Shape,
+    sum: &mut [F],
+) {
     let mut strides = [1; MAX_RANK];
     for a in (1..shape.len()).rev() {
         strides[a - 1] = strides[a] * shape[a];
@@ -121,7 +142,9 @@ fn scatter<F: Float>(gradient: &Tensor<F>, index: &Tensor<i64>, axis: usize, sha
     let indices = index.as_slice().expect("callers make indices contiguous");
     let mut at = [0; MAX_RANK];
     for (value, &index) in gradient.iter().zip(indices) {
-        let place: usize = (0..shape.len()).map(|a| if a == axis { index as usize } else { at[a] } * strides[a]).sum();
+        let place: usize = (0..shape.len())
+            .map(|a| if a == axis { index as usize } else { at[a] } * strides[a])
+            .sum();
         sum[place] += value;
         for (at, &extent) in at.iter_mut().zip(gradient.dims()).rev() {
             *at += 1;
@@ -146,9 +169,15 @@ mod tests {
         let index = Tensor::from([2_i64, 0, 2]);
         let y = x.index_select(0, &index);
         let g = tape.gradients(&[(&y, weights.clone())]);
-        assert_eq!(g.get(&x).unwrap().to_vec(), [100.0, 1000.0, 0.0, 0.0, 8.0, 17.0]);
+        assert_eq!(
+            g.get(&x).unwrap().to_vec(),
+            [100.0, 1000.0, 0.0, 0.0, 8.0, 17.0]
+        );
         let g = tape.gradients(&[(&x.select_rows(&[2, 0, 2]), weights)]);
-        assert_eq!(g.get(&x).unwrap().to_vec(), [100.0, 1000.0, 0.0, 0.0, 8.0, 17.0]);
+        assert_eq!(
+            g.get(&x).unwrap().to_vec(),
+            [100.0, 1000.0, 0.0, 0.0, 8.0, 17.0]
+        );
         let y = x.gather(0, &Tensor::from([[1_i64, 2], [1, 0]]));
         let g = tape.gradients(&[(&y, Tensor::from([[1.0, 2.0], [3.0, 4.0]]))]);
         assert_eq!(g.get(&x).unwrap().to_vec(), [0.0, 4.0, 4.0, 0.0, 0.0, 2.0]);

@@ -61,7 +61,14 @@ impl<F: Float> Var<F> {
             places.extend(index(part).map(|node| (node, start, extent)));
             start += extent;
         }
-        join(parts, output, Concat { parts: places, axis })
+        join(
+            parts,
+            output,
+            Concat {
+                parts: places,
+                axis,
+            },
+        )
     }
 
     /// Variables of one shape along a new axis, put in before `axis`.
@@ -84,8 +91,19 @@ impl<F: Float> Var<F> {
     pub fn stack(parts: &[&Self], axis: usize) -> Self {
         let tensors: Vec<&Tensor<F>> = parts.iter().map(|part| part.tensor()).collect();
         let output = Tensor::stack(&tensors, axis);
-        let places = parts.iter().enumerate().filter_map(|(i, part)| Some((index(part)?, i))).collect();
-        join(parts, output, Stack { parts: places, axis })
+        let places = parts
+            .iter()
+            .enumerate()
+            .filter_map(|(i, part)| Some((index(part)?, i)))
+            .collect();
+        join(
+            parts,
+            output,
+            Stack {
+                parts: places,
+                axis,
+            },
+        )
     }
 }
 

@@ -26,7 +26,13 @@ pub(super) fn unary<F: Float>(
     vjp: impl Fn(Tensor<F>) -> Tensor<F> + Send + 'static,
 ) -> Var<F> {
     match operand.node() {
-        Some(node) => node.record(output, Unary { parent: node.index, vjp }),
+        Some(node) => node.record(
+            output,
+            Unary {
+                parent: node.index,
+                vjp,
+            },
+        ),
         None => Var::constant(output),
     }
 }
@@ -55,7 +61,14 @@ pub(super) fn part<F: Float>(
     match operand.node() {
         Some(node) => {
             let shape = *operand.shape();
-            node.record(output, Part { parent: node.index, shape, scatter })
+            node.record(
+                output,
+                Part {
+                    parent: node.index,
+                    shape,
+                    scatter,
+                },
+            )
         }
         None => Var::constant(output),
     }
@@ -99,11 +112,23 @@ pub(super) fn binary<F: Float>(
         return Var::constant(output);
     };
     let (left, right) = ((index(left), *left.shape()), (index(right), *right.shape()));
-    node.record(output, Binary { left, right, by_left, by_right })
+    node.record(
+        output,
+        Binary {
+            left,
+            right,
+            by_left,
+            by_right,
+        },
+    )
 }
 
 /// `gradient` summed over the axes that broadcasting had stretched.
 #[inline]
 pub(super) fn reduced<F: Float>(gradient: Tensor<F>, shape: Shape) -> Tensor<F> {
-    if *gradient.shape() == shape { gradient } else { gradient.sum_to(shape) }
+    if *gradient.shape() == shape {
+        gradient
+    } else {
+        gradient.sum_to(shape)
+    }
 }

@@ -23,7 +23,11 @@ impl<F: Float> Var<F> {
     pub fn pad(&self, border: &[(usize, usize)], value: F) -> Self {
         let output = self.tensor().pad(border, value);
         let shape = *self.shape();
-        let starts: Shape = border.iter().map(|&(before, _)| before).collect::<Vec<_>>().into();
+        let starts: Shape = border
+            .iter()
+            .map(|&(before, _)| before)
+            .collect::<Vec<_>>()
+            .into();
         unary(self, output, move |g| {
             (0..shape.len()).fold(g, |g, axis| g.narrow(axis, starts[axis], shape[axis]))
         })

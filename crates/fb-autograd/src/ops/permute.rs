@@ -14,7 +14,9 @@ impl<F: Float> Var<F> {
     pub fn permute(&self, axes: &[usize]) -> Self {
         let output = self.tensor().permute(axes);
         let mut inverse = [0; MAX_RANK];
-        axes.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+        axes.iter()
+            .enumerate()
+            .for_each(|(to, &from)| inverse[from] = to);
         let rank = axes.len();
         unary(self, output, move |g| g.permute(&inverse[..rank]))
     }
@@ -36,7 +38,9 @@ impl<F: Float> Var<F> {
     #[track_caller]
     #[must_use]
     pub fn swap_axes(&self, first: usize, second: usize) -> Self {
-        unary(self, self.tensor().swap_axes(first, second), move |g| g.swap_axes(first, second))
+        unary(self, self.tensor().swap_axes(first, second), move |g| {
+            g.swap_axes(first, second)
+        })
     }
 
     /// One axis reversed.

@@ -17,20 +17,47 @@ impl<F: Float> Backward<F> for MatMul<F> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
         let (left, right) = (&self.left.1, &self.right.1);
         // A vector is a matrix with one row or column that was dropped from the output: put it back.
-        let g = if right.len() == 1 { gradient.unsqueeze(gradient.rank()) } else { gradient };
-        let g = if left.len() == 1 { g.unsqueeze(g.rank() - 1) } else { g };
+        let g = if right.len() == 1 {
+            gradient.unsqueeze(gradient.rank())
+        } else {
+            gradient
+        };
+        let g = if left.len() == 1 {
+            g.unsqueeze(g.rank() - 1)
+        } else {
+            g
+        };
         if let (Some(parent), Some(value)) = (self.left.0, &self.right_value) {
-            let b = if right.len() == 1 { value.unsqueeze(1) } else { value.clone() };
-            let rows = if left.len() == 1 { left.with_inserted(0, 1) } else { *left };
+            let b = if right.len() == 1 {
+                value.unsqueeze(1)
+            } else {
+                value.clone()
+            };
+            let rows = if left.len() == 1 {
+                left.with_inserted(0, 1)
+            } else {
+                *left
+            };
             sweep.add(parent, g.matmul(&b.transpose()).sum_to(rows).reshape(*left));
         }
         if let (Some(parent), Some(value)) = (self.right.0, &self.left_value) {
-            let a = if left.len() == 1 { value.unsqueeze(0) } else { value.clone() };
+            let a = if left.len() == 1 {
+                value.unsqueeze(0)
+            } else {
+                value.clone()
+            };
             if right.len() == 2 {
                 sweep.add_product(parent, a, g);
             } else {
-                let columns = if right.len() == 1 { right.with_inserted(1, 1) } else { *right };
-                sweep.add(parent, a.transpose().matmul(&g).sum_to(columns).reshape(*right));
+                let columns = if right.len() == 1 {
+                    right.with_inserted(1, 1)
+                } else {
+                    *right
+                };
+                sweep.add(
+                    parent,
+                    a.transpose().matmul(&g).sum_to(columns).reshape(*right),
+                );
             }
         }
     }
@@ -39,7 +66,7 @@ impl<F: Float> Backward<F> for MatMul<F> {
 struct Linear<F: Float> {
     x: Option<u32>,
     weight: Option<u32>,
-    bias: Option<(u32, Shape)>,
+    bias: Option<u32>,
     /// The values, each kept only if the gradient of the other operand needs it.
     x_value: Option<Tensor<F>>,
     weight_value: Option<Tensor<F>>,
@@ -47,8 +74,9 @@ struct Linear<F: Float> {
 
 impl<F: Float> Backward<F> for Linear<F> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
-        if let Some((parent, shape)) = self.bias {
-            sweep.add(parent, gradient.sum_to(shape));
+        if let Some(parent) = self.bias {
+            let units = gradient.dim(gradient.rank() - 1);
+            sweep.add(parent, gradient.sum_to([units].into()));
         }
         if let (Some(parent), Some(weight)) = (self.x, &self.weight_value) {
             sweep.add(parent, gradient.matmul(&weight.permute(&[1, 0])));
@@ -108,7 +136,9 @@ impl<F: Float> Var<F> {
     #[track_caller]
     #[must_use]
     pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Self {
-        let output = self.tensor().linear(weight.tensor(), bias.map(Self::tensor));
+        let output = self
+            .tensor()
+            .linear(weight.tensor(), bias.map(Self::tensor));
         let node = match (common_node(self, weight), bias.and_then(Self::node)) {
             (Some(a), Some(b)) => {
                 a.same_tape(b);
@@ -122,7 +152,7 @@ impl<F: Float> Var<F> {
         let op = Linear {
             x: index(self),
             weight: index(weight),
-            bias: bias.and_then(|b| Some((index(b)?, *b.shape()))),
+            bias: bias.and_then(index),
             x_value: weight.requires_grad().then(|| self.tensor().clone()),
             weight_value: self.requires_grad().then(|| weight.tensor().clone()),
         };

@@ -19,7 +19,9 @@ impl<F: Float> Var<F> {
     #[must_use]
     pub fn sum(&self) -> Self {
         let shape = *self.shape();
-        unary(self, Tensor::from_scalar(self.tensor().sum()), move |g| Tensor::full_of(shape, g.item()))
+        unary(self, Tensor::from_scalar(self.tensor().sum()), move |g| {
+            Tensor::full_of(shape, g.item())
+        })
     }
 
     /// The mean of all elements, as a variable without axes; NaN if there are none.
@@ -39,7 +41,9 @@ impl<F: Float> Var<F> {
     #[must_use]
     pub fn sum_axes(&self, axes: &[usize], keep: bool) -> Self {
         let along = Along::new(*self.shape(), axes);
-        unary(self, self.tensor().sum_axes(axes, keep), move |g| along.spread(&g))
+        unary(self, self.tensor().sum_axes(axes, keep), move |g| {
+            along.spread(&g)
+        })
     }
 
     /// Means along the axes, which stay with extent 1 if `keep`; see [`Tensor::mean_axes`].
@@ -50,7 +54,9 @@ impl<F: Float> Var<F> {
     #[must_use]
     pub fn mean_axes(&self, axes: &[usize], keep: bool) -> Self {
         let along = Along::new(*self.shape(), axes);
-        unary(self, self.tensor().mean_axes(axes, keep), move |g| along.spread(&(g * (F::ONE / count(along.count)))))
+        unary(self, self.tensor().mean_axes(axes, keep), move |g| {
+            along.spread(&(g * (F::ONE / count(along.count))))
+        })
     }
 
     /// The largest along the axes, which stay with extent 1 if `keep`. Equal ones share the gradient equally.
@@ -97,7 +103,11 @@ impl<F: Float> Var<F> {
         let axes_owned = Shape::from(axes);
         unary(self, x.clone().var_axes(axes, ddof, keep), move |g| {
             let divisor = along.count.saturating_sub(ddof);
-            let scale = if divisor == 0 { F::NAN } else { F::from_f64(2.0) / count(divisor) };
+            let scale = if divisor == 0 {
+                F::NAN
+            } else {
+                F::from_f64(2.0) / count(divisor)
+            };
             (&x - &x.mean_axes(&axes_owned, true)) * &along.spread(&(g * scale))
         })
     }
@@ -140,8 +150,14 @@ impl Along {
     /// The axes must be those of a reduction that was done already, so they exist.
     fn new(shape: Shape, axes: &[usize]) -> Self {
         let valid = axes.iter().filter(|&&axis| axis < shape.len());
-        let kept = valid.clone().fold(shape, |kept, &axis| kept.with_extent(axis, 1));
-        Self { shape, kept, count: valid.map(|&axis| shape[axis]).product() }
+        let kept = valid
+            .clone()
+            .fold(shape, |kept, &axis| kept.with_extent(axis, 1));
+        Self {
+            shape,
+            kept,
+            count: valid.map(|&axis| shape[axis]).product(),
+        }
     }
 
     /// A result or its gradient with the axes of the operand, those reduced with extent 1.
@@ -165,18 +181,30 @@ mod tests {
         let tape = Tape::new();
         let x = tape.leaf(Tensor::from([[1.0, 5.0, 5.0, 0.0], [2.0, 2.0, 2.0, 2.0]]));
         let by_max = x.max_axes(&[1], false).sum().backward();
-        assert_eq!(by_max.get(&x).unwrap().to_vec(), [0.0, 0.5, 0.5, 0.0, 0.25, 0.25, 0.25, 0.25]);
+        assert_eq!(
+            by_max.get(&x).unwrap().to_vec(),
+            [0.0, 0.5, 0.5, 0.0, 0.25, 0.25, 0.25, 0.25]
+        );
         let by_min = x.min_axes(&[0, 1], false).sum().backward();
-        assert_eq!(by_min.get(&x).unwrap().to_vec(), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(
+            by_min.get(&x).unwrap().to_vec(),
+            [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+        );
     }
 
     #[test]
     fn logsumexp_of_masked_elements_has_gradient_zero() {
         let tape = Tape::new();
-        let x = tape.leaf(Tensor::from([[f32::NEG_INFINITY, 0.0], [f32::NEG_INFINITY, f32::NEG_INFINITY]]));
+        let x = tape.leaf(Tensor::from([
+            [f32::NEG_INFINITY, 0.0],
+            [f32::NEG_INFINITY, f32::NEG_INFINITY],
+        ]));
         let y = x.logsumexp(&[1], false);
         assert_eq!(y.tensor().to_vec(), [0.0, f32::NEG_INFINITY]);
-        assert_eq!(y.sum().backward().get(&x).unwrap().to_vec(), [0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(
+            y.sum().backward().get(&x).unwrap().to_vec(),
+            [0.0, 1.0, 0.0, 0.0]
+        );
     }
 
     #[test]

@@ -48,7 +48,12 @@ impl<F: Float> BinaryOp<F, F> for PowByExponent {
 
 /// `slope(a, b) · g`, all of them broadcast.
 #[track_caller]
-fn scaled<F: Float, Op: BinaryOp<F, F>>(slope: &Op, a: &Tensor<F>, b: &Tensor<F>, g: &Tensor<F>) -> Tensor<F> {
+fn scaled<F: Float, Op: BinaryOp<F, F>>(
+    slope: &Op,
+    a: &Tensor<F>,
+    b: &Tensor<F>,
+    g: &Tensor<F>,
+) -> Tensor<F> {
     match a.try_zip_op(b, slope) {
         Ok(slopes) => slopes * g,
         Err(error) => panic!("{error}"),
@@ -141,9 +146,15 @@ mod tests {
         let a = tape.leaf(Tensor::from([1.0, 2.0, 3.0]));
         let b = tape.leaf(Tensor::from([3.0, 2.0, 1.0]));
         let g = a.maximum(&b).sum().backward();
-        assert_eq!((g.get(&a).unwrap().to_vec(), g.get(&b).unwrap().to_vec()), (vec![0.0, 0.5, 1.0], vec![1.0, 0.5, 0.0]));
+        assert_eq!(
+            (g.get(&a).unwrap().to_vec(), g.get(&b).unwrap().to_vec()),
+            (vec![0.0, 0.5, 1.0], vec![1.0, 0.5, 0.0])
+        );
         let g = a.minimum(&b).sum().backward();
-        assert_eq!((g.get(&a).unwrap().to_vec(), g.get(&b).unwrap().to_vec()), (vec![1.0, 0.5, 0.0], vec![0.0, 0.5, 1.0]));
+        assert_eq!(
+            (g.get(&a).unwrap().to_vec(), g.get(&b).unwrap().to_vec()),
+            (vec![1.0, 0.5, 0.0], vec![0.0, 0.5, 1.0])
+        );
     }
 
     #[test]

@@ -45,7 +45,12 @@ impl<F: Float> Var<F> {
     #[track_caller]
     #[must_use]
     pub fn slice_step(&self, axis: usize, start: usize, end: usize, step: usize) -> Self {
-        self.positions(self.tensor().slice_step(axis, start, end, step), axis, start, step)
+        self.positions(
+            self.tensor().slice_step(axis, start, end, step),
+            axis,
+            start,
+            step,
+        )
     }
 
     /// One position of one axis, which is dropped.
@@ -120,7 +125,14 @@ impl Positions {
         let outer = shape[..axis].iter().product::<usize>();
         let inner = shape[axis + 1..].iter().product::<usize>();
         let count = elements / (outer * inner).max(1);
-        Self { outer, inner, extent: shape[axis], start, step, count }
+        Self {
+            outer,
+            inner,
+            extent: shape[axis],
+            start,
+            step,
+            count,
+        }
     }
 
     /// Adds the gradient of the positions to the one of the whole.
@@ -138,7 +150,10 @@ impl Positions {
                 continue;
             }
             for (j, values) in values.chunks_exact(self.inner).enumerate() {
-                add(&mut stack[(self.start + j * self.step) * self.inner..][..self.inner], values);
+                add(
+                    &mut stack[(self.start + j * self.step) * self.inner..][..self.inner],
+                    values,
+                );
             }
         }
         debug_assert_eq!(values.len(), self.outer * width);
@@ -176,7 +191,11 @@ mod tests {
 
     fn witness(x: &Var<f32>, places: &Arc<Mutex<Vec<usize>>>) -> Var<f32> {
         let node = x.node().unwrap();
-        let op = Witness { parent: node.index, shape: *x.shape(), places: places.clone() };
+        let op = Witness {
+            parent: node.index,
+            shape: *x.shape(),
+            places: places.clone(),
+        };
         node.record(Tensor::from_scalar(0.0), op)
     }
 
@@ -195,7 +214,10 @@ mod tests {
         let places = places.lock().unwrap();
         assert_eq!(places.len(), steps);
         // Were the sum made anew or copied at any step, the work would grow with the square of the steps.
-        assert!(places.iter().all(|place| *place == places[0]), "the gradient moved during the walk");
+        assert!(
+            places.iter().all(|place| *place == places[0]),
+            "the gradient moved during the walk"
+        );
     }
 
     #[test]

@@ -57,7 +57,9 @@ pub struct Tape<F: Float = f32> {
 
 impl<F: Float> Clone for Tape<F> {
     fn clone(&self) -> Self {
-        Self { recording: self.recording.clone() }
+        Self {
+            recording: self.recording.clone(),
+        }
     }
 }
 
@@ -79,7 +81,9 @@ impl<F: Float> fmt::Debug for Tape<F> {
 impl<F: Float> Tape<F> {
     /// An empty tape.
     pub fn new() -> Self {
-        Self { recording: Some(Arc::new(Recording::new())) }
+        Self {
+            recording: Some(Arc::new(Recording::new())),
+        }
     }
 
     /// A tape that records nothing: its leaves are constants. For evaluation and prediction.
@@ -111,12 +115,21 @@ impl<F: Float> Tape<F> {
         nodes.leaves += 1;
         let generation = nodes.generation;
         drop(nodes);
-        Var::recorded(tensor, NodeRef { tape: tape.clone(), index, generation })
+        Var::recorded(
+            tensor,
+            NodeRef {
+                tape: tape.clone(),
+                index,
+                generation,
+            },
+        )
     }
 
     /// The number of recorded values.
     pub fn len(&self) -> usize {
-        self.recording.as_ref().map_or(0, |tape| tape.lock().list.len())
+        self.recording
+            .as_ref()
+            .map_or(0, |tape| tape.lock().list.len())
     }
 
     /// Whether nothing is recorded.
@@ -184,7 +197,11 @@ impl<F: Float> Tape<F> {
             |nodes, sweep| seed(nodes, outputs, sweep),
             |nodes| wrt.iter().map(|v| place(v, nodes)).collect(),
         );
-        found.into_iter().zip(wrt).map(|(g, v)| g.unwrap_or_else(|| zeros(v))).collect()
+        found
+            .into_iter()
+            .zip(wrt)
+            .map(|(g, v)| g.unwrap_or_else(|| zeros(v)))
+            .collect()
     }
 }
 
@@ -192,7 +209,11 @@ impl<F: Float> Tape<F> {
 #[track_caller]
 fn seed<F: Float>(nodes: &Nodes<F>, outputs: &[(&Var<F>, Tensor<F>)], sweep: &mut Sweep<F>) {
     for (output, cotangent) in outputs {
-        assert_eq!(output.shape(), cotangent.shape(), "gradients: a cotangent has the shape of its output");
+        assert_eq!(
+            output.shape(),
+            cotangent.shape(),
+            "gradients: a cotangent has the shape of its output"
+        );
         // A constant output has no gradients: that is not an error, it just adds nothing.
         if let Some(index) = place(output, nodes) {
             sweep.add(index, cotangent.clone());

@@ -18,7 +18,9 @@ pub(crate) struct NodeRef<F: Float> {
 impl<F: Float> NodeRef<F> {
     /// The tape that the value is on.
     pub(crate) fn tape(&self) -> Tape<F> {
-        Tape { recording: Some(self.tape.clone()) }
+        Tape {
+            recording: Some(self.tape.clone()),
+        }
     }
 
     #[inline]
@@ -49,7 +51,14 @@ impl<F: Float> NodeRef<F> {
         }
         let index = nodes.push(node);
         drop(nodes);
-        Var::recorded(output, Self { tape: self.tape.clone(), index, generation: self.generation })
+        Var::recorded(
+            output,
+            Self {
+                tape: self.tape.clone(),
+                index,
+                generation: self.generation,
+            },
+        )
     }
 
     /// Panics if the other value is on another tape, or on the same one before it was cleared.
@@ -70,7 +79,9 @@ impl<F: Float> NodeRef<F> {
 #[cold]
 #[inline(never)]
 fn cleared() -> ! {
-    panic!("the variable was recorded before its tape was cleared; make a new leaf of its value for this step")
+    panic!(
+        "the variable was recorded before its tape was cleared; make a new leaf of its value for this step"
+    )
 }
 
 /// Panics: two tapes met.

@@ -30,7 +30,8 @@ impl<F: Float> Nodes<F> {
     #[track_caller]
     #[inline]
     pub(super) fn push(&mut self, node: Node<F>) -> u32 {
-        let index = u32::try_from(self.list.len()).expect("a tape holds at most 2^32 values; clear it between steps");
+        let index = u32::try_from(self.list.len())
+            .expect("a tape holds at most 2^32 values; clear it between steps");
         self.list.push(node);
         index
     }
@@ -49,8 +50,16 @@ fn new_generation() -> u64 {
 
 impl<F: Float> Recording<F> {
     pub(super) fn new() -> Self {
-        let nodes = Nodes { list: Vec::new(), leaves: 0, generation: new_generation(), scratch: None };
-        Self { nodes: Mutex::new(nodes), sweeper: AtomicUsize::new(0) }
+        let nodes = Nodes {
+            list: Vec::new(),
+            leaves: 0,
+            generation: new_generation(),
+            scratch: None,
+        };
+        Self {
+            nodes: Mutex::new(nodes),
+            sweeper: AtomicUsize::new(0),
+        }
     }
 
     #[track_caller]

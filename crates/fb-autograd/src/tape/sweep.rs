@@ -22,16 +22,37 @@ struct Pending<F: Float> {
     products: Vec<(Tensor<F>, Tensor<F>)>,
 }
 
+impl<F: Float> Pending<F> {
+    /// The waiting products, all at once, and what was added besides.
+    #[inline(never)]
+    fn multiply(&mut self) -> Tensor<F> {
+        let product = sum_of_products(&self.products);
+        self.products.clear();
+        match self.sum.take() {
+            Some(sum) => product + &sum,
+            None => product,
+        }
+    }
+}
+
 impl<F: Float> Default for Sweep<F> {
     fn default() -> Self {
-        Self { slots: Vec::new(), live: Vec::new(), free: Vec::new() }
+        Self {
+            slots: Vec::new(),
+            live: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
 impl<F: Float> Sweep<F> {
     /// Makes room for a tape of that many nodes.
     pub(super) fn prepare(&mut self, nodes: usize) {
-        debug_assert_eq!(self.free.len(), self.live.len(), "the last walk left something behind");
+        debug_assert_eq!(
+            self.free.len(),
+            self.live.len(),
+            "the last walk left something behind"
+        );
         self.slots.resize(nodes, 0);
     }
 
@@ -51,7 +72,10 @@ impl<F: Float> Sweep<F> {
     /// the steps of a sequence, cost what the parts have elements, not what the variable has.
     #[inline]
     pub(crate) fn add_into(&mut self, node: u32, shape: Shape, add: impl FnOnce(&mut [F])) {
-        let sum = self.pending(node).sum.get_or_insert_with(|| Tensor::zeros_of(shape));
+        let sum = self
+            .pending(node)
+            .sum
+            .get_or_insert_with(|| Tensor::zeros_of(shape));
         add(sum.make_mut());
     }
 
@@ -68,7 +92,10 @@ impl<F: Float> Sweep<F> {
             *slot = 1 + match self.free.pop() {
                 Some(position) => position,
                 None => {
-                    self.live.push(Pending { sum: None, products: Vec::new() });
+                    self.live.push(Pending {
+                        sum: None,
+                        products: Vec::new(),
+                    });
                     self.live.len() as u32 - 1
                 }
             };
@@ -77,36 +104,34 @@ impl<F: Float> Sweep<F> {
     }
 
     /// The finished gradient of a node, if anything arrived.
-    #[inline]
+    #[inline(always)] // a call would copy the tensor twice more
     fn collect(&mut self, node: usize) -> Option<Tensor<F>> {
         let position = std::mem::take(&mut self.slots[node]).checked_sub(1)?;
         self.free.push(position);
         let pending = &mut self.live[position as usize];
-        let sum = pending.sum.take();
         if pending.products.is_empty() {
-            return sum;
+            return pending.sum.take();
         }
-        let product = sum_of_products(&pending.products);
-        pending.products.clear();
-        Some(match sum {
-            Some(sum) => product + &sum,
-            None => product,
-        })
+        Some(pending.multiply())
     }
 
     /// Walks back over the nodes; returns the gradients of the leaves by falling index, contiguous. There are at most
     /// `count` leaves.
-    pub(super) fn leaves(&mut self, nodes: &[Node<F>], count: usize) -> Vec<(u32, Option<Tensor<F>>)> {
+    pub(super) fn leaves(
+        &mut self,
+        nodes: &[Node<F>],
+        count: usize,
+    ) -> Vec<(u32, Option<Tensor<F>>)> {
         let mut leaves = Vec::with_capacity(count);
         for (index, node) in nodes.iter().enumerate().rev() {
             let Some(gradient) = self.collect(index) else {
                 continue;
             };
             match node {
-                Node::Leaf => {
-                    let gradient = if gradient.is_contiguous() { gradient } else { gradient.contiguous() };
-                    leaves.push((index as u32, Some(gradient)));
+                Node::Leaf if gradient.is_contiguous() => {
+                    leaves.push((index as u32, Some(gradient)))
                 }
+                Node::Leaf => leaves.push((index as u32, Some(gradient.contiguous()))),
                 Node::Op(op) => op.backward(gradient, self),
             }
         }
@@ -119,9 +144,15 @@ impl<F: Float> Sweep<F> {
     pub(super) fn vjp(&mut self, nodes: &[Node<F>], wrt: &[Option<u32>]) -> Vec<Option<Tensor<F>>> {
         let mut found = vec![None; wrt.len()];
         // Where in `found` each wanted node's gradient goes, by falling index of the node.
-        let mut wanted: Vec<(u32, usize)> = wrt.iter().enumerate().filter_map(|(i, node)| Some(((*node)?, i))).collect();
+        let mut wanted: Vec<(u32, usize)> = wrt
+            .iter()
+            .enumerate()
+            .filter_map(|(i, node)| Some(((*node)?, i)))
+            .collect();
         wanted.sort_unstable_by(|a, b| b.cmp(a));
-        let lowest = wanted.last().map_or(nodes.len(), |&(node, _)| node as usize);
+        let lowest = wanted
+            .last()
+            .map_or(nodes.len(), |&(node, _)| node as usize);
         let mut wanted = wanted.into_iter().peekable();
         for (index, node) in nodes.iter().enumerate().skip(lowest).rev() {
             let here = |&(node, _): &(u32, usize)| node as usize == index;
@@ -171,9 +202,16 @@ mod tests {
             sweep.add_product(0, x, g);
         }
         assert_eq!(sweep.live.len(), 1);
-        assert!(sweep.live[0].sum.is_none(), "nothing is multiplied before the walk arrives");
+        assert!(
+            sweep.live[0].sum.is_none(),
+            "nothing is multiplied before the walk arrives"
+        );
         assert_eq!(sweep.live[0].products.len(), 50);
-        assert_eq!(sweep.collect(0).unwrap(), want, "whole numbers: exact in any order");
+        assert_eq!(
+            sweep.collect(0).unwrap(),
+            want,
+            "whole numbers: exact in any order"
+        );
         assert!(sweep.live[0].products.is_empty() && sweep.collect(0).is_none());
     }
 
@@ -188,7 +226,10 @@ mod tests {
                 places.push(sum.as_ptr());
             });
         }
-        assert!(places.windows(2).all(|pair| pair[0] == pair[1]), "the sum was copied");
+        assert!(
+            places.windows(2).all(|pair| pair[0] == pair[1]),
+            "the sum was copied"
+        );
         assert_eq!(sweep.collect(0).unwrap().to_vec(), [1.0; 100]);
     }
 }

@@ -33,20 +33,32 @@ pub(crate) fn rows() -> Vec<Row> {
     pairs(&mut rows, "pow", |a, b| a.pow(b));
     pairs(&mut rows, "maximum", |a, b| a.maximum(b));
     pairs(&mut rows, "minimum", |a, b| a.minimum(b));
-    pairs(&mut rows, "where_", |a, b| Var::where_(&Tensor::from([true, false, true]), a, b));
-    pairs(&mut rows, "where_ of a tall condition", |a, b| Var::where_(&Tensor::from([[true], [false]]), a, b));
+    pairs(&mut rows, "where_", |a, b| {
+        Var::where_(&Tensor::from([true, false, true]), a, b)
+    });
+    pairs(&mut rows, "where_ of a tall condition", |a, b| {
+        Var::where_(&Tensor::from([[true], [false]]), a, b)
+    });
     let x = || normal("x", [2, 3]);
     rows.push(row("neg", [x()], |v| -&v[0]));
     rows.push(row("add a number", [x()], |v| &v[0] + 0.5));
     rows.push(row("sub a number", [x()], |v| &v[0] - 0.5));
     rows.push(row("mul by a number", [x()], |v| &v[0] * 0.5));
     rows.push(row("div by a number", [x()], |v| &v[0] / 0.5));
-    rows.push(row("mul of a variable with itself", [x()], |v| &v[0] * &v[0]));
-    rows.push(row("sub of a variable from itself", [x()], |v| &v[0].square() - &v[0]));
-    rows.push(row("mul by a constant", [x()], |v| &v[0] * &Var::constant(normal("c", [3]))));
-    rows.push(row("div of a constant", [between("d", [2, 3], 0.5, 2.0)], |v| {
-        &Var::constant(normal("c", [4, 1, 1])) / &v[0]
+    rows.push(row("mul of a variable with itself", [x()], |v| {
+        &v[0] * &v[0]
     }));
+    rows.push(row("sub of a variable from itself", [x()], |v| {
+        &v[0].square() - &v[0]
+    }));
+    rows.push(row("mul by a constant", [x()], |v| {
+        &v[0] * &Var::constant(normal("c", [3]))
+    }));
+    rows.push(row(
+        "div of a constant",
+        [between("d", [2, 3], 0.5, 2.0)],
+        |v| &Var::constant(normal("c", [4, 1, 1])) / &v[0],
+    ));
     rows.extend(products());
     rows
 }
@@ -65,26 +77,45 @@ fn products() -> Vec<Row> {
         ([5, 2, 3].into(), [3].into()),
     ];
     for (a, b) in shapes {
-        rows.push(row("matmul", [normal("a", a), normal("b", b)], |v| v[0].matmul(&v[1])));
+        rows.push(row("matmul", [normal("a", a), normal("b", b)], |v| {
+            v[0].matmul(&v[1])
+        }));
     }
-    rows.push(row("matmul of a vector with a stack", [normal("a", [3]), normal("b", [2, 3, 2])], |v| {
-        v[0].matmul(&v[1])
-    }));
-    rows.push(row("matmul of a variable with itself", [normal("a", [3, 3])], |v| v[0].matmul(&v[0])));
+    rows.push(row(
+        "matmul of a vector with a stack",
+        [normal("a", [3]), normal("b", [2, 3, 2])],
+        |v| v[0].matmul(&v[1]),
+    ));
+    rows.push(row(
+        "matmul of a variable with itself",
+        [normal("a", [3, 3])],
+        |v| v[0].matmul(&v[0]),
+    ));
     for x in [Shape::from([3]), [4, 3].into(), [2, 4, 3].into()] {
         let operands = || [normal("x", x), normal("w", [3, 2]), normal("b", [2])];
-        rows.push(row("linear", operands(), |v| v[0].linear(&v[1], Some(&v[2]))));
-        rows.push(row("linear without bias", &operands()[..2], |v| v[0].linear(&v[1], None)));
+        rows.push(row("linear", operands(), |v| {
+            v[0].linear(&v[1], Some(&v[2]))
+        }));
+        rows.push(row("linear without bias", &operands()[..2], |v| {
+            v[0].linear(&v[1], None)
+        }));
         rows.push(row("linear of a constant", &operands()[1..], move |v| {
             Var::constant(normal("x", x)).linear(&v[0], Some(&v[1]))
         }));
         rows.push(row("linear by constants", &operands()[..1], |v| {
-            v[0].linear(&Var::constant(normal("w", [3, 2])), Some(&Var::constant(normal("b", [2]))))
+            v[0].linear(
+                &Var::constant(normal("w", [3, 2])),
+                Some(&Var::constant(normal("b", [2]))),
+            )
         }));
     }
-    rows.push(row("linear with one weight at many steps", [normal("x", [2, 3]), normal("w", [3, 3])], |v| {
-        let step = |x: Var<f64>| x.linear(&v[1], None).tanh();
-        step(step(step(v[0].clone()))).matmul(&v[1])
-    }));
+    rows.push(row(
+        "linear with one weight at many steps",
+        [normal("x", [2, 3]), normal("w", [3, 3])],
+        |v| {
+            let step = |x: Var<f64>| x.linear(&v[1], None).tanh();
+            step(step(step(v[0].clone()))).matmul(&v[1])
+        },
+    ));
     rows
 }

@@ -7,7 +7,16 @@ use std::path::{Path, PathBuf};
 
 /// What [`fb_autograd::Var`] has that is not an operation, in its own file.
 const ACCESS: [&str; 10] = [
-    "backward", "constant", "detach", "dims", "into_tensor", "item", "requires_grad", "shape", "tape", "tensor",
+    "backward",
+    "constant",
+    "detach",
+    "dims",
+    "into_tensor",
+    "item",
+    "requires_grad",
+    "shape",
+    "tape",
+    "tensor",
 ];
 
 fn source() -> PathBuf {
@@ -19,14 +28,21 @@ fn functions(path: &Path) -> BTreeSet<String> {
     let text = fs::read_to_string(path).unwrap();
     text.lines()
         .filter_map(|line| line.trim_start().strip_prefix("pub fn "))
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>())
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect::<String>()
+        })
         // A macro's `$name` has none: those functions come from a list.
         .filter(|name| !name.is_empty())
         .collect()
 }
 
 fn checked() -> BTreeSet<String> {
-    all_rows().iter().map(|row| row.op().trim_end_matches(',').to_string()).collect()
+    all_rows()
+        .iter()
+        .map(|row| row.op().trim_end_matches(',').to_string())
+        .collect()
 }
 
 #[test]
@@ -36,13 +52,25 @@ fn every_operation_stands_in_a_table() {
     let mut missing = Vec::new();
     for entry in fs::read_dir(source().join("ops")).unwrap() {
         let path = entry.unwrap().path();
-        assert!(path.extension().is_some_and(|e| e == "rs"), "this test does not look into {}", path.display());
+        assert!(
+            path.extension().is_some_and(|e| e == "rs"),
+            "this test does not look into {}",
+            path.display()
+        );
         files += 1;
         let operations = functions(&path).into_iter();
-        missing.extend(operations.filter(|name| !checked.contains(name)).map(|name| format!("{name} ({})", path.display())));
+        missing.extend(
+            operations
+                .filter(|name| !checked.contains(name))
+                .map(|name| format!("{name} ({})", path.display())),
+        );
     }
     assert!(files > 10, "operations were not found");
-    assert!(missing.is_empty(), "no row in tests/gradients checks the gradient of: {}", missing.join(", "));
+    assert!(
+        missing.is_empty(),
+        "no row in tests/gradients checks the gradient of: {}",
+        missing.join(", ")
+    );
 }
 
 #[test]
@@ -56,5 +84,8 @@ fn operators_stand_in_a_table() {
 #[test]
 fn operations_are_not_hidden_among_the_accessors() {
     let found: Vec<String> = functions(&source().join("var.rs")).into_iter().collect();
-    assert_eq!(found, ACCESS, "operations belong in src/ops; accessors in the list of this test");
+    assert_eq!(
+        found, ACCESS,
+        "operations belong in src/ops; accessors in the list of this test"
+    );
 }

@@ -19,5 +19,7 @@ for_each_unary_op!(rows_of_list);
 
 /// The points in three rows, each beginning one further.
 fn three_rows(points: &[f64]) -> Tensor<f64> {
-    Tensor::from_fn([3, points.len()], |at| points[(at[0] + at[1]) % points.len()])
+    Tensor::from_fn([3, points.len()], |at| {
+        points[(at[0] + at[1]) % points.len()]
+    })
 }

@@ -16,12 +16,15 @@ use fb_tensor::Tensor;
 use fb_tensor::random::Key;
 use views::View;
 
+/// An operation as a function of its operands.
+type Operation = Box<dyn Fn(&[Var<f64>]) -> Var<f64>>;
+
 /// An operation with the operands that it is checked at.
 struct Row {
     /// The method's name, then what is particular about this row.
     name: &'static str,
     inputs: Vec<Tensor<f64>>,
-    f: Box<dyn Fn(&[Var<f64>]) -> Var<f64>>,
+    f: Operation,
 }
 
 fn row(
@@ -29,13 +32,20 @@ fn row(
     inputs: impl Into<Vec<Tensor<f64>>>,
     f: impl Fn(&[Var<f64>]) -> Var<f64> + 'static,
 ) -> Row {
-    Row { name, inputs: inputs.into(), f: Box::new(f) }
+    Row {
+        name,
+        inputs: inputs.into(),
+        f: Box::new(f),
+    }
 }
 
 impl Row {
     /// The method's name alone.
     fn op(&self) -> &'static str {
-        self.name.split_whitespace().next().expect("a row has a name")
+        self.name
+            .split_whitespace()
+            .next()
+            .expect("a row has a name")
     }
 
     /// Compares the tape with differences, with every operand seen through every view.
@@ -49,8 +59,18 @@ impl Row {
     }
 
     fn check_with(&self, view_of: impl Fn(usize) -> View) {
-        let views: Vec<View> = self.inputs.iter().enumerate().map(|(i, x)| view_of(i).or_plain(x)).collect();
-        let leaves: Vec<Tensor<f64>> = self.inputs.iter().zip(&views).map(|(x, view)| view.leaf_of(x)).collect();
+        let views: Vec<View> = self
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(i, x)| view_of(i).or_plain(x))
+            .collect();
+        let leaves: Vec<Tensor<f64>> = self
+            .inputs
+            .iter()
+            .zip(&views)
+            .map(|(x, view)| view.leaf_of(x))
+            .collect();
         let f = |leaves: &[Var<f64>]| {
             let operands: Vec<Var<f64>> = leaves
                 .iter()
@@ -87,7 +107,10 @@ fn all_rows() -> Vec<Row> {
 #[test]
 fn elementwise_functions() {
     let rows = elementwise::rows();
-    assert!(rows.len() > 30, "the list of elementwise functions was not found");
+    assert!(
+        rows.len() > 30,
+        "the list of elementwise functions was not found"
+    );
     rows.iter().for_each(Row::check);
 }
 

@@ -18,7 +18,13 @@ pub(crate) enum View {
 }
 
 impl View {
-    pub(crate) const ALL: [Self; 5] = [Self::Plain, Self::Transposed, Self::Strided, Self::Flipped, Self::Broadcast];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Plain,
+        Self::Transposed,
+        Self::Strided,
+        Self::Flipped,
+        Self::Broadcast,
+    ];
 
     /// The view, or [`View::Plain`] if a tensor has too few axes for it.
     pub(crate) fn or_plain(self, x: &Tensor<f64>) -> Self {
@@ -64,8 +70,16 @@ fn views_show_the_operand() {
     let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
     for view in View::ALL {
         let seen = view.see(&Var::constant(view.leaf_of(&x)), x.shape());
-        let want = if view == View::Broadcast { x.slice(0, 0..1).expand([2, 3]) } else { x.clone() };
+        let want = if view == View::Broadcast {
+            x.slice(0, 0..1).expand([2, 3])
+        } else {
+            x.clone()
+        };
         assert_eq!(seen.tensor(), &want, "{view:?}");
-        assert_eq!(seen.tensor().is_contiguous(), view == View::Plain, "{view:?}");
+        assert_eq!(
+            seen.tensor().is_contiguous(),
+            view == View::Plain,
+            "{view:?}"
+        );
     }
 }

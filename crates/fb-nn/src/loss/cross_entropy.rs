@@ -92,14 +92,15 @@ impl CrossEntropy {
         }
     }
 
-    /// The loss of each row `[n]` of scores `[n, classes]`.
+    /// The loss of each row `[n]` of scores `[n, classes]` against as many labels, of any shape.
     fn of_labels<F: Float>(&self, scores: &Var<F>, labels: &Tensor<i64>) -> Result<Var<F>> {
         let classes = scores.shape()[1];
+        let row_labels = labels.flatten();
         if self.from_probabilities || self.label_smoothing != 0.0 {
             check::labels(KIND, labels, classes, LABEL_HELP)?;
-            return Ok(self.of_distributions(scores, &Tensor::one_hot_of(labels, classes)));
+            return Ok(self.of_distributions(scores, &Tensor::one_hot_of(&row_labels, classes)));
         }
-        let losses = match scores.try_softmax_cross_entropy(labels) {
+        let losses = match scores.try_softmax_cross_entropy(&row_labels) {
             Ok(losses) => losses,
             Err(error) => {
                 check::labels(KIND, labels, classes, LABEL_HELP)?;
@@ -109,7 +110,7 @@ impl CrossEntropy {
         if self.class_weights.is_empty() {
             return Ok(losses);
         }
-        Ok(losses * Var::constant(self.weights().gather(0, labels)))
+        Ok(losses * Var::constant(self.weights().gather(0, &row_labels)))
     }
 
     /// The loss of each row `[n]` of scores `[n, classes]` against distributions of that shape.
@@ -174,7 +175,7 @@ impl<F: Float> Loss<F> for CrossEntropy {
         let rows = [samples.elements(), classes];
         let flat = |output: &Var<F>| if last == 1 { output.clone() } else { output.reshape(rows) };
         let losses = match target {
-            Target::Index(labels) if *labels.shape() == samples => self.of_labels(&flat(output), &labels.flatten())?,
+            Target::Index(labels) if *labels.shape() == samples => self.of_labels(&flat(output), labels)?,
             Target::Index(labels) => {
                 let expected = format!("class indices {samples} for the output {shape}");
                 let help = "indices have the shape of the output without its last axis";

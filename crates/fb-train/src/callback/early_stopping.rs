@@ -132,10 +132,15 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
         state
     }
 
-    fn restore(&mut self, state: &[(String, f64)]) -> Result<()> {
+    fn kept_params(&self) -> Option<&StateDict<F>> {
+        self.best_params.as_ref()
+    }
+
+    fn restore(&mut self, state: &[(String, f64)], params: Option<StateDict<F>>) -> Result<()> {
         let find = |name: &str| state.iter().find(|(n, _)| n == name).map(|&(_, value)| value);
         self.best = find("best");
         self.waited = find("waited").unwrap_or(0.0) as u64;
+        self.best_params = params;
         Ok(())
     }
 }

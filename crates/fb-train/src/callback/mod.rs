@@ -64,11 +64,16 @@ pub trait Callback<F: Float>: Debug + Send {
         Vec::new()
     }
 
-    /// Takes back what [`Callback::state`] gave.
+    /// The parameters that the callback keeps, for checkpoints.
+    fn kept_params(&self) -> Option<&StateDict<F>> {
+        None
+    }
+
+    /// Takes back what [`Callback::state`] and [`Callback::kept_params`] gave.
     ///
     /// # Errors
     /// The state is of another callback.
-    fn restore(&mut self, _state: &[(String, f64)]) -> Result<()> {
+    fn restore(&mut self, _state: &[(String, f64)], _params: Option<StateDict<F>>) -> Result<()> {
         Ok(())
     }
 }

@@ -78,7 +78,12 @@ impl Write for Checksum {
 pub(super) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u8])> {
     let Some((header, sections)) = bytes.split_first_chunk::<HEADER>() else {
         return Err(match bytes.starts_with(&MAGIC) {
-            true => damaged(path, "header", format!("{HEADER} bytes"), format!("{} bytes", bytes.len())),
+            true => damaged(
+                path,
+                "header",
+                format!("{HEADER} bytes"),
+                format!("{} bytes", bytes.len()),
+            ),
             false => foreign(path, bytes),
         });
     };
@@ -88,19 +93,38 @@ pub(super) fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<(&'a [u8], &'a [u
     check(path, "header", u32_at(header, 36), &header[..36])?;
     let version = u32_at(header, 8);
     if version > VERSION {
-        return Err(Error::NewerFormat { path: path.to_path_buf(), newest: VERSION, found: version.into() });
+        return Err(Error::NewerFormat {
+            path: path.to_path_buf(),
+            newest: VERSION,
+            found: version.into(),
+        });
     }
     if version == 0 {
-        return Err(damaged(path, "header", "a format version from 1 on".to_string(), "0".to_string()));
+        return Err(damaged(
+            path,
+            "header",
+            "a format version from 1 on".to_string(),
+            "0".to_string(),
+        ));
     }
     let (state_len, model_len) = (u64_at(header, 16), u64_at(header, 24));
     if state_len.checked_add(model_len) != Some(sections.len() as u64) {
         let expected = format!("sections of {state_len} and {model_len} bytes");
-        return Err(damaged(path, "length", expected, format!("{} bytes behind the header", sections.len())));
+        return Err(damaged(
+            path,
+            "length",
+            expected,
+            format!("{} bytes behind the header", sections.len()),
+        ));
     }
     if state_len > LONGEST_STATE as u64 {
         let expected = format!("at most {LONGEST_STATE} bytes");
-        return Err(damaged(path, "state section", expected, format!("{state_len} bytes")));
+        return Err(damaged(
+            path,
+            "state section",
+            expected,
+            format!("{state_len} bytes"),
+        ));
     }
     let (state, model) = sections.split_at(state_len as usize);
     check(path, "state section", u32_at(header, 12), state)?;
@@ -113,12 +137,24 @@ fn check(path: &Path, part: &'static str, expected: u32, bytes: &[u8]) -> Result
     if found == expected {
         return Ok(());
     }
-    Err(damaged(path, part, format!("checksum {expected:08x}"), format!("{found:08x}")))
+    Err(damaged(
+        path,
+        part,
+        format!("checksum {expected:08x}"),
+        format!("{found:08x}"),
+    ))
 }
 
 pub(super) fn damaged(path: &Path, part: &'static str, expected: String, found: String) -> Error {
-    let help = "resume from an older checkpoint; this one was cut off or changed after it was written";
-    Error::Damaged { path: path.to_path_buf(), part, expected, found, help }
+    let help =
+        "resume from an older checkpoint; this one was cut off or changed after it was written";
+    Error::Damaged {
+        path: path.to_path_buf(),
+        part,
+        expected,
+        found,
+        help,
+    }
 }
 
 fn foreign(path: &Path, bytes: &[u8]) -> Error {

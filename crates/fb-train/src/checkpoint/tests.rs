@@ -5,20 +5,36 @@ use proptest::prelude::*;
 
 fn sample() -> Checkpoint {
     let mut model = ModelFile::new(r#"{"layers":["hidden1"]}"#);
-    model.tensors_mut().insert("params/hidden1/weight", Tensor::from([[0.5_f32, -1.5]]));
-    model.tensors_mut().insert("optimizer/hidden1/weight/m", Tensor::from([[0.0_f32, 1e-9]]));
+    model
+        .tensors_mut()
+        .insert("params/hidden1/weight", Tensor::from([[0.5_f32, -1.5]]));
+    model.tensors_mut().insert(
+        "optimizer/hidden1/weight/m",
+        Tensor::from([[0.0_f32, 1e-9]]),
+    );
     let mut history = History::new();
     history.push(EpochRecord::new(1).with("loss", 0.7).with("accuracy", 0.5));
-    history.push(EpochRecord::new(2).with("val_loss", f64::INFINITY).with_iteration_accuracy(vec![0.25, 0.75]));
+    history.push(
+        EpochRecord::new(2)
+            .with("val_loss", f64::INFINITY)
+            .with_iteration_accuracy(vec![0.25, 0.75]),
+    );
     Checkpoint {
-        progress: TrainingProgress { epoch: 2, step: 64, batch: 3 },
+        progress: TrainingProgress {
+            epoch: 2,
+            step: 64,
+            batch: 3,
+        },
         seed: 42,
         optimizer: OptimizerRecord {
             kind: "adam".to_string(),
             steps: BTreeMap::from([("hidden1/weight".to_string(), 64)]),
             numbers: BTreeMap::from([("learning_rate".to_string(), 0.1)]),
         },
-        callbacks: vec![vec![("best".to_string(), 0.7), ("waited".to_string(), 1.0)], vec![]],
+        callbacks: vec![
+            vec![("best".to_string(), 0.7), ("waited".to_string(), 1.0)],
+            vec![],
+        ],
         history,
         model,
     }
@@ -63,7 +79,10 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint> {
 
 fn refusal(bytes: &[u8]) -> String {
     let text = parse(bytes).unwrap_err().to_string();
-    assert!(text.contains("run.ckpt") && text.contains("expected ") && text.contains("help: "), "{text}");
+    assert!(
+        text.contains("run.ckpt") && text.contains("expected ") && text.contains("help: "),
+        "{text}"
+    );
     text
 }
 
@@ -76,9 +95,14 @@ fn everything_comes_back() {
 #[test]
 fn nan_comes_back_bit_for_bit() {
     let mut checkpoint = sample();
-    checkpoint.history.push(EpochRecord::new(3).with("loss", f64::from_bits(0x7ff8_0000_0000_1234)));
+    checkpoint
+        .history
+        .push(EpochRecord::new(3).with("loss", f64::from_bits(0x7ff8_0000_0000_1234)));
     let back = parse(&bytes(&checkpoint)).unwrap();
-    assert_eq!(back.history.last("loss").unwrap().to_bits(), 0x7ff8_0000_0000_1234);
+    assert_eq!(
+        back.history.last("loss").unwrap().to_bits(),
+        0x7ff8_0000_0000_1234
+    );
 }
 
 #[test]
@@ -105,22 +129,38 @@ fn every_truncation_and_every_addition_is_refused() {
 #[test]
 fn other_files_and_versions_are_named() {
     assert!(refusal(b"").contains("found an empty file"));
-    assert!(refusal(b"PK\x03\x04 this is a zip file, or claims to be one").contains("one that starts with \"PK\\x03"));
+    assert!(
+        refusal(b"PK\x03\x04 this is a zip file, or claims to be one")
+            .contains("one that starts with \"PK\\x03")
+    );
     let model = sections(&bytes(&sample())).1;
     assert!(refusal(&model).contains("is not a checkpoint"));
     let mut newer = bytes(&sample());
     newer[8] = 2;
     let text = with_checksum(newer[..36].to_vec(), &newer[40..]);
-    assert!(parse(&text).unwrap_err().to_string().contains("expected format version 1 or older, found 2"));
+    assert!(
+        parse(&text)
+            .unwrap_err()
+            .to_string()
+            .contains("expected format version 1 or older, found 2")
+    );
     newer[8] = 0;
-    assert!(refusal(&with_checksum(newer[..36].to_vec(), &newer[40..])).contains("from 1 on, found 0"));
+    assert!(
+        refusal(&with_checksum(newer[..36].to_vec(), &newer[40..])).contains("from 1 on, found 0")
+    );
 }
 
 /// Lengths in the header that the file does not have are refused before anything is read, let alone allocated.
 #[test]
 fn hostile_lengths_in_the_header_are_refused() {
     let good = bytes(&sample());
-    for (at, length) in [(16, u64::MAX), (24, u64::MAX), (16, 1 << 40), (24, 1 << 40), (16, 0)] {
+    for (at, length) in [
+        (16, u64::MAX),
+        (24, u64::MAX),
+        (16, 1 << 40),
+        (24, 1 << 40),
+        (16, 0),
+    ] {
         let mut header = good[..36].to_vec();
         header[at..at + 8].copy_from_slice(&length.to_le_bytes());
         assert!(refusal(&with_checksum(header, &good[40..])).contains("damaged in its length"));
@@ -171,7 +211,9 @@ fn a_failed_save_leaves_the_old_checkpoint() {
     let path = folder.path().join("run.ckpt");
     sample().save(&path).unwrap();
     let mut bad = sample();
-    bad.model.tensors_mut().insert("__metadata__", Tensor::zeros([1]));
+    bad.model
+        .tensors_mut()
+        .insert("__metadata__", Tensor::zeros([1]));
     assert!(bad.save(&path).is_err());
     assert_eq!(Checkpoint::load(&path).unwrap(), sample());
 }

@@ -50,7 +50,9 @@ struct EpochV1 {
 
 /// Numbers of fixed width, and no more bytes read than a state section may have, whatever lengths it claims.
 fn config() -> Configuration<LittleEndian, Fixint, Limit<LONGEST_STATE>> {
-    bincode::config::standard().with_fixed_int_encoding().with_limit::<LONGEST_STATE>()
+    bincode::config::standard()
+        .with_fixed_int_encoding()
+        .with_limit::<LONGEST_STATE>()
 }
 
 /// The bytes of the state section.
@@ -61,11 +63,14 @@ pub(super) fn encode(checkpoint: &Checkpoint, path: &Path) -> Result<Vec<u8>> {
     let too_much = |found: String| Error::File {
         action: "write",
         path: path.to_path_buf(),
-        source: std::io::Error::other(format!("the state section takes {found}, more than {LONGEST_STATE} bytes")),
+        source: std::io::Error::other(format!(
+            "the state section takes {found}, more than {LONGEST_STATE} bytes"
+        )),
         help: "keep a shorter history; weights and moments belong in the model's tensors",
     };
     let state = StateV1::from(checkpoint);
-    let bytes = bincode::serde::encode_to_vec(&state, config()).map_err(|error| too_much(error.to_string()))?;
+    let bytes = bincode::serde::encode_to_vec(&state, config())
+        .map_err(|error| too_much(error.to_string()))?;
     match bytes.len() {
         length if length > LONGEST_STATE => Err(too_much(format!("{length} bytes"))),
         _ => Ok(bytes),
@@ -77,15 +82,26 @@ pub(super) fn encode(checkpoint: &Checkpoint, path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// The bytes are not what [`encode`] writes.
 pub(super) fn decode(bytes: &[u8], model: ModelFile, path: &Path) -> Result<Checkpoint> {
-    let refused = |expected: &str, found: String| damaged(path, "state section", expected.to_string(), found);
+    let refused =
+        |expected: &str, found: String| damaged(path, "state section", expected.to_string(), found);
     let (state, consumed): (StateV1, usize) = bincode::serde::decode_from_slice(bytes, config())
         .map_err(|error| refused("the state of a training run", error.to_string()))?;
     if consumed != bytes.len() {
-        return Err(refused(&format!("{} bytes that all mean something", bytes.len()), format!("{consumed} that do")));
+        return Err(refused(
+            &format!("{} bytes that all mean something", bytes.len()),
+            format!("{consumed} that do"),
+        ));
     }
-    let history = state.history.read().map_err(|found| refused("values with names", found))?;
+    let history = state
+        .history
+        .read()
+        .map_err(|found| refused("values with names", found))?;
     Ok(Checkpoint {
-        progress: TrainingProgress { epoch: state.epoch, step: state.step, batch: state.batch },
+        progress: TrainingProgress {
+            epoch: state.epoch,
+            step: state.step,
+            batch: state.batch,
+        },
         seed: state.seed,
         optimizer: OptimizerRecord {
             kind: state.optimizer.kind,
@@ -100,7 +116,14 @@ pub(super) fn decode(bytes: &[u8], model: ModelFile, path: &Path) -> Result<Chec
 
 impl From<&Checkpoint> for StateV1 {
     fn from(checkpoint: &Checkpoint) -> Self {
-        let Checkpoint { progress, seed, optimizer, callbacks, history, .. } = checkpoint;
+        let Checkpoint {
+            progress,
+            seed,
+            optimizer,
+            callbacks,
+            history,
+            ..
+        } = checkpoint;
         Self {
             epoch: progress.epoch,
             step: progress.step,
@@ -120,14 +143,25 @@ impl From<&Checkpoint> for StateV1 {
 impl From<&History> for HistoryV1 {
     fn from(history: &History) -> Self {
         let names = history.names();
-        let position = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX) as u32;
+        let position = |name: &str| {
+            names
+                .iter()
+                .position(|known| *known == name)
+                .unwrap_or(usize::MAX) as u32
+        };
         let epoch = |record: &EpochRecord| EpochV1 {
             epoch: record.epoch() as u64,
-            values: record.values().map(|(name, value)| (position(name), value)).collect(),
+            values: record
+                .values()
+                .map(|(name, value)| (position(name), value))
+                .collect(),
             iteration_accuracy: record.iteration_accuracy().map(<[f64]>::to_vec),
         };
         let epochs = history.records().iter().map(epoch).collect();
-        Self { epochs, names: names.iter().map(|name| name.to_string()).collect() }
+        Self {
+            epochs,
+            names: names.iter().map(|name| name.to_string()).collect(),
+        }
     }
 }
 
@@ -144,7 +178,9 @@ impl EpochV1 {
         let epoch = usize::try_from(self.epoch).map_err(|_| format!("epoch {}", self.epoch))?;
         let mut record = EpochRecord::new(epoch);
         for (position, value) in self.values {
-            let name = names.get(position as usize).ok_or_else(|| format!("a value for name {position}"))?;
+            let name = names
+                .get(position as usize)
+                .ok_or_else(|| format!("a value for name {position}"))?;
             record.set(name.clone(), value);
         }
         Ok(match self.iteration_accuracy {

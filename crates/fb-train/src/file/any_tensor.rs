@@ -81,7 +81,9 @@ fn bytes<T: Element + bytemuck::NoUninit, const N: usize>(
     little_endian: impl Fn(T) -> [u8; N],
 ) -> Cow<'_, [u8]> {
     match tensor.as_slice() {
-        Some(elements) if cfg!(target_endian = "little") => Cow::Borrowed(bytemuck::cast_slice(elements)),
+        Some(elements) if cfg!(target_endian = "little") => {
+            Cow::Borrowed(bytemuck::cast_slice(elements))
+        }
         _ => Cow::Owned(tensor.iter().flat_map(little_endian).collect()),
     }
 }

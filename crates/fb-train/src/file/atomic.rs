@@ -21,14 +21,19 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// `write` failed, or the folder does not exist, is full or cannot be written to.
-pub fn write_atomic(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub fn write_atomic(
+    path: impl AsRef<Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let path = path.as_ref();
     try_write(path, write).map_err(|source| Error::File {
         action: "write",
         path: path.to_path_buf(),
         help: match source.kind() {
             io::ErrorKind::NotFound => "create the folder first; only the file itself is made",
-            io::ErrorKind::StorageFull => "free some space; the file that was there before is untouched",
+            io::ErrorKind::StorageFull => {
+                "free some space; the file that was there before is untouched"
+            }
             _ => "check the path and its permissions; the file that was there before is untouched",
         },
         source,
@@ -87,7 +92,11 @@ fn builder() -> tempfile::Builder<'static, 'static> {
 
 /// A rename survives a power cut only once its folder is on the disk. Windows has no such call and needs none.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +105,9 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 
     #[test]
@@ -129,7 +140,10 @@ mod tests {
     fn a_missing_folder_is_an_error_that_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let error = write_atomic(folder.path().join("no/such/file"), |_| Ok(())).unwrap_err();
-        assert!(error.to_string().contains("help: create the folder first"), "{error}");
+        assert!(
+            error.to_string().contains("help: create the folder first"),
+            "{error}"
+        );
     }
 
     #[cfg(unix)]
@@ -143,7 +157,15 @@ mod tests {
         std::os::unix::fs::symlink(&real, &link).unwrap();
         write_atomic(&link, |writer| writer.write_all(b"new")).unwrap();
         assert_eq!(fs::read(&real).unwrap(), b"new");
-        assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
-        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(
+            fs::symlink_metadata(&link)
+                .unwrap()
+                .file_type()
+                .is_symlink()
+        );
+        assert_eq!(
+            fs::metadata(&real).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
     }
 }

@@ -10,8 +10,8 @@ mod named_tensors;
 mod safetensors;
 
 pub use any_tensor::{AnyTensor, Stored};
-pub use atomic::write_atomic;
 pub(crate) use atomic::read;
+pub use atomic::write_atomic;
 pub use model_file::ModelFile;
 pub use named_tensors::NamedTensors;
 pub(crate) use safetensors::Layout;

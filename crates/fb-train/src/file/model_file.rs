@@ -45,7 +45,8 @@ pub struct ModelFile {
 /// Equal content; where it was read from does not matter.
 impl PartialEq for ModelFile {
     fn eq(&self, other: &Self) -> bool {
-        (&self.architecture, &self.metadata, &self.tensors) == (&other.architecture, &other.metadata, &other.tensors)
+        (&self.architecture, &self.metadata, &self.tensors)
+            == (&other.architecture, &other.metadata, &other.tensors)
     }
 }
 
@@ -90,11 +91,19 @@ impl ModelFile {
         let Some(tensor) = self.tensors.get(name) else {
             let names: Vec<&str> = self.tensors.iter().map(|(name, _)| name).take(12).collect();
             let expected = format!("one of {}", names.join(", "));
-            return Err(refused(expected, "no such tensor".to_string(), "check the name; it must match exactly"));
+            return Err(refused(
+                expected,
+                "no such tensor".to_string(),
+                "check the name; it must match exactly",
+            ));
         };
         tensor.get::<T>().ok_or_else(|| {
             let help = "load the model with the element type it was saved with";
-            refused(format!("elements of type {}", T::NAME), format!("{} {}", tensor.element(), tensor.shape()), help)
+            refused(
+                format!("elements of type {}", T::NAME),
+                format!("{} {}", tensor.element(), tensor.shape()),
+                help,
+            )
         })
     }
 
@@ -105,7 +114,14 @@ impl ModelFile {
     /// One of them has elements of another type.
     pub fn state_dict<T: Stored>(&self, prefix: &str) -> Result<BTreeMap<String, Tensor<T>>> {
         let tensors = self.tensors.under(prefix);
-        tensors.map(|(rest, _)| Ok((rest.to_string(), self.tensor(&format!("{prefix}{rest}"))?.clone()))).collect()
+        tensors
+            .map(|(rest, _)| {
+                Ok((
+                    rest.to_string(),
+                    self.tensor(&format!("{prefix}{rest}"))?.clone(),
+                ))
+            })
+            .collect()
     }
 
     /// A remark that the file carries, by its key.
@@ -161,7 +177,10 @@ impl ModelFile {
 
     /// Reads a model from bytes; `path` is for messages.
     pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let Contents { tensors, mut metadata } = safetensors::parse(bytes, path)?;
+        let Contents {
+            tensors,
+            mut metadata,
+        } = safetensors::parse(bytes, path)?;
         let Some(version) = metadata.remove(FORMAT) else {
             return Err(Error::ForeignFile {
                 path: path.to_path_buf(),
@@ -179,16 +198,30 @@ impl ModelFile {
             help: "save the model again; its metadata was changed",
         };
         match version.parse::<u64>() {
-            Ok(0) | Err(_) => return Err(damaged("a format version from 1 on", format!("\"{version}\""))),
+            Ok(0) | Err(_) => {
+                return Err(damaged(
+                    "a format version from 1 on",
+                    format!("\"{version}\""),
+                ));
+            }
             Ok(found) if found > u64::from(VERSION) => {
-                return Err(Error::NewerFormat { path: path.to_path_buf(), newest: VERSION, found });
+                return Err(Error::NewerFormat {
+                    path: path.to_path_buf(),
+                    newest: VERSION,
+                    found,
+                });
             }
             Ok(_) => {}
         }
         let Some(architecture) = metadata.remove(ARCHITECTURE) else {
             return Err(damaged("the architecture", "none".to_string()));
         };
-        Ok(Self { origin: path.to_path_buf(), architecture, metadata, tensors })
+        Ok(Self {
+            origin: path.to_path_buf(),
+            architecture,
+            metadata,
+            tensors,
+        })
     }
 }
 
@@ -200,7 +233,10 @@ mod tests {
     fn sample() -> ModelFile {
         let mut file = ModelFile::new(r#"{"name": "größer"}"#);
         let tensors = file.tensors_mut();
-        tensors.insert("a/weight", Tensor::from([[1.0_f32, f32::INFINITY], [-0.0, f32::MIN_POSITIVE / 2.0]]));
+        tensors.insert(
+            "a/weight",
+            Tensor::from([[1.0_f32, f32::INFINITY], [-0.0, f32::MIN_POSITIVE / 2.0]]),
+        );
         tensors.insert("a/count", Tensor::from([[i64::MIN, -1, i64::MAX]]));
         tensors.insert("b", Tensor::from_scalar(0.1_f64));
         tensors.insert("mask \"quoted\"", Tensor::from([[true], [false]]));
@@ -236,7 +272,10 @@ mod tests {
         let mut file = ModelFile::new("{}");
         file.tensors_mut().insert("nan", Tensor::from_scalar(nan));
         let back = parse(&bytes(&file)).unwrap();
-        assert_eq!(back.tensor::<f32>("nan").unwrap().item().to_bits(), nan.to_bits());
+        assert_eq!(
+            back.tensor::<f32>("nan").unwrap().item().to_bits(),
+            nan.to_bits()
+        );
     }
 
     #[test]
@@ -244,7 +283,10 @@ mod tests {
         let mut file = ModelFile::new("{}");
         let view = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).transpose();
         file.tensors_mut().insert("view", view.clone());
-        assert_eq!(parse(&bytes(&file)).unwrap().tensor::<f32>("view").unwrap(), &view);
+        assert_eq!(
+            parse(&bytes(&file)).unwrap().tensor::<f32>("view").unwrap(),
+            &view
+        );
     }
 
     #[test]
@@ -260,30 +302,63 @@ mod tests {
         let bytes = bytes(&sample());
         for end in 0..bytes.len() {
             let text = parse(&bytes[..end]).unwrap_err().to_string();
-            assert!(text.starts_with("m.safetensors ") && text.contains("help: "), "{end}: {text}");
+            assert!(
+                text.starts_with("m.safetensors ") && text.contains("help: "),
+                "{end}: {text}"
+            );
         }
         let mut longer = bytes;
         longer.push(0);
-        assert!(parse(&longer).unwrap_err().to_string().contains("damaged in its tensors"));
+        assert!(
+            parse(&longer)
+                .unwrap_err()
+                .to_string()
+                .contains("damaged in its tensors")
+        );
     }
 
     #[test]
     fn bad_files_are_refused_by_name() {
         let ours = r#""__metadata__":{"fb.format":"1","fb.architecture":"{}"}"#;
         for (bytes, text) in [
-            (b"PK\x03\x04 a zip file of some kind".to_vec(), "is not a safetensors file"),
+            (
+                b"PK\x03\x04 a zip file of some kind".to_vec(),
+                "is not a safetensors file",
+            ),
             (b"{}".to_vec(), "found 2 bytes"),
             (with_header("{not json}", 0), "damaged in its header"),
-            (with_header("{}", 0), "expected metadata \"fb.format\" beside the tensors"),
-            (with_header(r#"{"__metadata__":{"fb.format":"2"}}"#, 0), "expected format version 1 or older, found 2"),
-            (with_header(r#"{"__metadata__":{"fb.format":"one"}}"#, 0), "expected a format version from 1 on"),
-            (with_header(r#"{"__metadata__":{"fb.format":"1"}}"#, 0), "expected the architecture, found none"),
             (
-                with_header(&format!(r#"{{{ours},"w":{{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}}}"#), 4),
+                with_header("{}", 0),
+                "expected metadata \"fb.format\" beside the tensors",
+            ),
+            (
+                with_header(r#"{"__metadata__":{"fb.format":"2"}}"#, 0),
+                "expected format version 1 or older, found 2",
+            ),
+            (
+                with_header(r#"{"__metadata__":{"fb.format":"one"}}"#, 0),
+                "expected a format version from 1 on",
+            ),
+            (
+                with_header(r#"{"__metadata__":{"fb.format":"1"}}"#, 0),
+                "expected the architecture, found none",
+            ),
+            (
+                with_header(
+                    &format!(
+                        r#"{{{ours},"w":{{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}}}"#
+                    ),
+                    4,
+                ),
                 "tensor \"w\" of m.safetensors cannot be used\n  expected elements of type F32, F64, I64 or BOOL, found BF16",
             ),
             (
-                with_header(&format!(r#"{{{ours},"w":{{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}}}"#), 0),
+                with_header(
+                    &format!(
+                        r#"{{{ours},"w":{{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}}}"#
+                    ),
+                    0,
+                ),
                 "damaged in its tensors",
             ),
             (
@@ -297,51 +372,94 @@ mod tests {
             ),
             (
                 with_header(
-                    &format!(r#"{{{ours},"w":{{"dtype":"F32","shape":[0,4611686018427387904],"data_offsets":[0,0]}}}}"#),
+                    &format!(
+                        r#"{{{ours},"w":{{"dtype":"F32","shape":[0,4611686018427387904],"data_offsets":[0,0]}}}}"#
+                    ),
                     0,
                 ),
                 "expected a shape that a tensor can have",
             ),
             (
                 with_header(
-                    &format!(r#"{{{ours},"w":{{"dtype":"F32","shape":[1,1,1,1,1,1,1],"data_offsets":[0,4]}}}}"#),
+                    &format!(
+                        r#"{{{ours},"w":{{"dtype":"F32","shape":[1,1,1,1,1,1,1],"data_offsets":[0,4]}}}}"#
+                    ),
                     4,
                 ),
                 "expected a shape that a tensor can have",
             ),
             (
-                with_header(&format!(r#"{{{ours},"w":{{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}}}"#), 4),
+                with_header(
+                    &format!(
+                        r#"{{{ours},"w":{{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}}}"#
+                    ),
+                    4,
+                ),
                 "another number of bytes",
             ),
             (
-                with_header(&format!(r#"{{{ours},"w":{{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}}}"#), 8),
+                with_header(
+                    &format!(
+                        r#"{{{ours},"w":{{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}}}"#
+                    ),
+                    8,
+                ),
                 "\"w\" at another place",
             ),
         ] {
             let error = parse(&bytes).unwrap_err().to_string();
-            assert!(error.contains(text) && error.contains("m.safetensors"), "{text:?} in {error}");
+            assert!(
+                error.contains(text) && error.contains("m.safetensors"),
+                "{text:?} in {error}"
+            );
         }
-        let mut flag = with_header(&format!(r#"{{{ours},"w":{{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}}}"#), 1);
+        let mut flag = with_header(
+            &format!(r#"{{{ours},"w":{{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}}}"#),
+            1,
+        );
         *flag.last_mut().unwrap() = 2;
-        assert!(parse(&flag).unwrap_err().to_string().contains("expected flags 0 and 1, found the byte 2"));
+        assert!(
+            parse(&flag)
+                .unwrap_err()
+                .to_string()
+                .contains("expected flags 0 and 1, found the byte 2")
+        );
     }
 
     #[test]
     fn tensors_are_asked_for_by_name_and_type() {
         let file = sample();
-        assert_eq!(file.state_dict::<i64>("a/co").unwrap().keys().collect::<Vec<_>>(), ["unt"]);
+        assert_eq!(
+            file.state_dict::<i64>("a/co")
+                .unwrap()
+                .keys()
+                .collect::<Vec<_>>(),
+            ["unt"]
+        );
         let text = file.tensor::<f32>("b").unwrap_err().to_string();
-        assert!(text.contains("expected elements of type f32, found f64 []"), "{text}");
+        assert!(
+            text.contains("expected elements of type f32, found f64 []"),
+            "{text}"
+        );
         let text = file.tensor::<f32>("c").unwrap_err().to_string();
-        assert!(text.contains("expected one of a/count, a/weight, b, empty"), "{text}");
+        assert!(
+            text.contains("expected one of a/count, a/weight, b, empty"),
+            "{text}"
+        );
         assert!(file.state_dict::<f32>("a/").is_err());
     }
 
     #[test]
     fn names_of_the_format_are_refused() {
         let mut file = ModelFile::new("{}");
-        assert!(file.set_metadata("fb.format", "9").unwrap_err().to_string().contains("found \"fb.format\""));
-        file.tensors_mut().insert("__metadata__", Tensor::zeros([1]));
+        assert!(
+            file.set_metadata("fb.format", "9")
+                .unwrap_err()
+                .to_string()
+                .contains("found \"fb.format\"")
+        );
+        file.tensors_mut()
+            .insert("__metadata__", Tensor::zeros([1]));
         assert!(file.layout(Path::new("m")).is_err());
     }
 
@@ -350,7 +468,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("none.safetensors");
         let text = ModelFile::load(&path).unwrap_err().to_string();
-        assert!(text.contains("cannot read") && text.contains("none.safetensors"), "{text}");
+        assert!(
+            text.contains("cannot read") && text.contains("none.safetensors"),
+            "{text}"
+        );
         assert!(ModelFile::load(folder.path()).is_err());
     }
 

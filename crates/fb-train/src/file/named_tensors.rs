@@ -32,7 +32,11 @@ impl NamedTensors {
     }
 
     /// Adds a tensor; returns the one that had the name before.
-    pub fn insert(&mut self, name: impl Into<String>, tensor: impl Into<AnyTensor>) -> Option<AnyTensor> {
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        tensor: impl Into<AnyTensor>,
+    ) -> Option<AnyTensor> {
         self.tensors.insert(name.into(), tensor.into())
     }
 
@@ -53,7 +57,9 @@ impl NamedTensors {
 
     /// Names and tensors, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &AnyTensor)> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor))
     }
 
     /// The tensors whose names start with a prefix, under what follows it.
@@ -68,7 +74,9 @@ impl NamedTensors {
     /// assert_eq!(names, ["hidden1/weight"]);
     /// ```
     pub fn under<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a AnyTensor)> {
-        let from = self.tensors.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let from = self
+            .tensors
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         from.map_while(move |(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)))
     }
 
@@ -95,12 +103,21 @@ impl NamedTensors {
 
 impl<N: Into<String>, T: Into<AnyTensor>> FromIterator<(N, T)> for NamedTensors {
     fn from_iter<I: IntoIterator<Item = (N, T)>>(tensors: I) -> Self {
-        Self { tensors: tensors.into_iter().map(|(name, tensor)| (name.into(), tensor.into())).collect() }
+        Self {
+            tensors: tensors
+                .into_iter()
+                .map(|(name, tensor)| (name.into(), tensor.into()))
+                .collect(),
+        }
     }
 }
 
 impl<N: Into<String>, T: Into<AnyTensor>> Extend<(N, T)> for NamedTensors {
     fn extend<I: IntoIterator<Item = (N, T)>>(&mut self, tensors: I) {
-        self.tensors.extend(tensors.into_iter().map(|(name, tensor)| (name.into(), tensor.into())));
+        self.tensors.extend(
+            tensors
+                .into_iter()
+                .map(|(name, tensor)| (name.into(), tensor.into())),
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::options::{Fit, Validation};
 use super::weights;
-use crate::callback::{Action, Callback, EpochEnd};
+use crate::callback::{Action, EpochEnd};
 use crate::error::{Error, Result};
 use crate::history::{EpochRecord, History};
 use crate::metrics::Metric;

@@ -19,7 +19,10 @@ impl History {
     fn write_rows(&self, writer: &mut dyn Write) -> io::Result<()> {
         let mut rows = csv::Writer::from_writer(writer);
         let names = self.names();
-        let accuracies = self.records().iter().filter_map(EpochRecord::iteration_accuracy);
+        let accuracies = self
+            .records()
+            .iter()
+            .filter_map(EpochRecord::iteration_accuracy);
         let iterations = accuracies.map(<[f64]>::len).max().unwrap_or(0);
         rows.write_field("epoch")?;
         for name in &names {
@@ -56,7 +59,11 @@ mod tests {
     #[test]
     fn rows_hold_every_value_in_full() {
         let mut history = History::new();
-        history.push(EpochRecord::new(1).with("loss", 0.1 + 0.2).with_iteration_accuracy(vec![0.5, 1.0]));
+        history.push(
+            EpochRecord::new(1)
+                .with("loss", 0.1 + 0.2)
+                .with_iteration_accuracy(vec![0.5, 1.0]),
+        );
         history.push(EpochRecord::new(2).with("loss", 1e-9).with("a, b", 2.0));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.csv");

@@ -17,7 +17,14 @@ pub enum Direction {
 
 /// What names of values that should shrink contain. Any other value should grow.
 const SHRINKING: [&str; 8] = [
-    "loss", "error", "mse", "mae", "rmse", "residual", "perplexity", "seconds",
+    "loss",
+    "error",
+    "mse",
+    "mae",
+    "rmse",
+    "residual",
+    "perplexity",
+    "seconds",
 ];
 
 impl Direction {
@@ -28,7 +35,11 @@ impl Direction {
             return Self::Maximize;
         }
         let shrinks = name.split('_').any(|word| SHRINKING.contains(&word));
-        if shrinks { Self::Minimize } else { Self::Maximize }
+        if shrinks {
+            Self::Minimize
+        } else {
+            Self::Maximize
+        }
     }
 
     /// Whether `value` is strictly better than `than`. A NaN is never better, and anything is better than a NaN.
@@ -49,10 +60,24 @@ mod tests {
 
     #[test]
     fn names_tell_directions() {
-        for name in ["loss", "val_loss", "mean_squared_error", "val_mse", "residual", "seconds"] {
+        for name in [
+            "loss",
+            "val_loss",
+            "mean_squared_error",
+            "val_mse",
+            "residual",
+            "seconds",
+        ] {
             assert_eq!(Direction::of(name), Direction::Minimize, "{name}");
         }
-        for name in ["accuracy", "val_f1", "r2", "precision", "rows_per_second", "glossary"] {
+        for name in [
+            "accuracy",
+            "val_f1",
+            "r2",
+            "precision",
+            "rows_per_second",
+            "glossary",
+        ] {
             assert_eq!(Direction::of(name), Direction::Maximize, "{name}");
         }
     }

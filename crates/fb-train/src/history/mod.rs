@@ -100,13 +100,21 @@ impl History {
 
     /// The most recent value of this name.
     pub fn last(&self, name: &str) -> Option<f64> {
-        self.records.iter().rev().find_map(|record| record.get(name))
+        self.records
+            .iter()
+            .rev()
+            .find_map(|record| record.get(name))
     }
 
     /// Epochs and values of this name; empty if there is none.
     pub fn series(&self, name: &str) -> Vec<(usize, f64)> {
-        let values = self.records.iter().map(|record| (record.epoch(), record.get(name)));
-        values.filter_map(|(epoch, value)| Some((epoch, value?))).collect()
+        let values = self
+            .records
+            .iter()
+            .map(|record| (record.epoch(), record.get(name)));
+        values
+            .filter_map(|(epoch, value)| Some((epoch, value?)))
+            .collect()
     }
 
     /// The best value of this name and its (first) epoch. Which way is better is told by the name, see
@@ -130,7 +138,9 @@ impl History {
 
 impl FromIterator<EpochRecord> for History {
     fn from_iter<I: IntoIterator<Item = EpochRecord>>(records: I) -> Self {
-        Self { records: records.into_iter().collect() }
+        Self {
+            records: records.into_iter().collect(),
+        }
     }
 }
 
@@ -164,8 +174,20 @@ mod tests {
     #[test]
     fn best_takes_the_first_of_equals_and_skips_nan() {
         let history = losses(&[f64::NAN, 0.5, 0.2, 0.2, f64::NAN]);
-        assert_eq!(history.best("loss"), Some(Best { epoch: 3, value: 0.2 }));
-        assert_eq!(history.best_in("loss", Direction::Maximize), Some(Best { epoch: 2, value: 0.5 }));
+        assert_eq!(
+            history.best("loss"),
+            Some(Best {
+                epoch: 3,
+                value: 0.2
+            })
+        );
+        assert_eq!(
+            history.best_in("loss", Direction::Maximize),
+            Some(Best {
+                epoch: 2,
+                value: 0.5
+            })
+        );
         assert_eq!(losses(&[f64::NAN]).best("loss"), None);
         assert_eq!(history.best("accuracy"), None);
     }

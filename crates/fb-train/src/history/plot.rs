@@ -31,7 +31,10 @@ impl History {
     /// There is nothing to draw.
     pub fn figure(&self) -> Result<Figure> {
         let charts = [self.losses(), self.scores(), self.by_iteration()];
-        let figure = charts.into_iter().flatten().fold(Figure::new("training history"), Figure::chart);
+        let figure = charts
+            .into_iter()
+            .flatten()
+            .fold(Figure::new("training history"), Figure::chart);
         if figure.is_empty() {
             return Err(Error::Plot {
                 plot: "training history".to_string(),
@@ -44,37 +47,73 @@ impl History {
     }
 
     fn losses(&self) -> Option<LineChart> {
-        let names: Vec<&str> = self.names().into_iter().filter(|name| is_loss(name)).collect();
+        let names: Vec<&str> = self
+            .names()
+            .into_iter()
+            .filter(|name| is_loss(name))
+            .collect();
         let chart = self.lines(LineChart::new("loss"), &names)?;
-        let values = || names.iter().flat_map(|name| self.series(name)).map(|(_, value)| value);
+        let values = || {
+            names
+                .iter()
+                .flat_map(|name| self.series(name))
+                .map(|(_, value)| value)
+        };
         let low = values().fold(f64::INFINITY, f64::min);
-        let high = values().filter(|value| value.is_finite()).fold(0.0, f64::max);
-        Some(if low > 0.0 && high > LOG_RATIO * low { chart.log_y() } else { chart.y_from(0.0) })
+        let high = values()
+            .filter(|value| value.is_finite())
+            .fold(0.0, f64::max);
+        Some(if low > 0.0 && high > LOG_RATIO * low {
+            chart.log_y()
+        } else {
+            chart.y_from(0.0)
+        })
     }
 
     fn scores(&self) -> Option<LineChart> {
-        let names: Vec<&str> = self.names().into_iter().filter(|name| is_score(name)).collect();
-        let title = if names.iter().all(|name| name.contains("accuracy")) { "accuracy" } else { "scores" };
+        let names: Vec<&str> = self
+            .names()
+            .into_iter()
+            .filter(|name| is_score(name))
+            .collect();
+        let title = if names.iter().all(|name| name.contains("accuracy")) {
+            "accuracy"
+        } else {
+            "scores"
+        };
         self.lines(LineChart::new(title).y_to(1.0), &names)
     }
 
     /// One line a name over the epochs; none if there is no name.
     fn lines(&self, chart: LineChart, names: &[&str]) -> Option<LineChart> {
         let line = |chart: LineChart, name: &&str| {
-            let points = self.series(name).into_iter().map(|(epoch, value)| (epoch as f64, value));
+            let points = self
+                .series(name)
+                .into_iter()
+                .map(|(epoch, value)| (epoch as f64, value));
             chart.line(*name, points)
         };
         (!names.is_empty()).then(|| names.iter().fold(chart.x_label("epoch").whole_x(), line))
     }
 
     fn by_iteration(&self) -> Option<LineChart> {
-        let recorded: Vec<&EpochRecord> =
-            self.records().iter().filter(|record| record.iteration_accuracy().is_some()).collect();
-        let chart = LineChart::new("accuracy by iteration").x_label("iteration").whole_x().y_to(1.0).ordered();
+        let recorded: Vec<&EpochRecord> = self
+            .records()
+            .iter()
+            .filter(|record| record.iteration_accuracy().is_some())
+            .collect();
+        let chart = LineChart::new("accuracy by iteration")
+            .x_label("iteration")
+            .whole_x()
+            .y_to(1.0)
+            .ordered();
         let line = |chart: LineChart, index: usize| {
             let record = recorded[index];
             let accuracy = record.iteration_accuracy().unwrap_or_default();
-            let points = accuracy.iter().enumerate().map(|(i, &value)| ((i + 1) as f64, value));
+            let points = accuracy
+                .iter()
+                .enumerate()
+                .map(|(i, &value)| ((i + 1) as f64, value));
             chart.line(format!("epoch {}", record.epoch()), points)
         };
         let shown = sample(recorded.len(), EPOCHS_BY_ITERATION);
@@ -84,5 +123,6 @@ impl History {
 
 /// Whether the value belongs beside the loss, on its axis.
 fn is_loss(name: &str) -> bool {
-    name.split('_').any(|word| matches!(word, "loss" | "error" | "mse" | "mae" | "rmse"))
+    name.split('_')
+        .any(|word| matches!(word, "loss" | "error" | "mse" | "mae" | "rmse"))
 }

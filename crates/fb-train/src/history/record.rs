@@ -21,7 +21,10 @@ pub struct EpochRecord {
 impl EpochRecord {
     /// The record of an epoch, counted from 1, without any value yet.
     pub fn new(epoch: usize) -> Self {
-        Self { epoch, ..Self::default() }
+        Self {
+            epoch,
+            ..Self::default()
+        }
     }
 
     /// The same record with one more value; a value of the same name is replaced.
@@ -54,12 +57,17 @@ impl EpochRecord {
 
     /// The value of this name.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.values.iter().find(|(known, _)| known == name).map(|&(_, value)| value)
+        self.values
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|&(_, value)| value)
     }
 
     /// Names and values in the order they were given.
     pub fn values(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.values.iter().map(|(name, value)| (name.as_ref(), *value))
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_ref(), *value))
     }
 
     /// The accuracy after each refinement iteration, first to last.

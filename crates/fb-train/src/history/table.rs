@@ -12,7 +12,10 @@ impl fmt::Display for History {
         let names = self.names();
         let mut header = vec!["epoch".to_string()];
         header.extend(names.iter().map(|name| name.to_string()));
-        let per_iteration = self.records().iter().any(|record| record.iteration_accuracy().is_some());
+        let per_iteration = self
+            .records()
+            .iter()
+            .any(|record| record.iteration_accuracy().is_some());
         if per_iteration {
             header.push("accuracy by iteration".to_string());
         }
@@ -30,10 +33,17 @@ impl fmt::Display for History {
 
 fn row(record: &EpochRecord, names: &[&str], per_iteration: bool) -> Vec<String> {
     let mut cells = vec![record.epoch().to_string()];
-    cells.extend(names.iter().map(|name| record.get(name).map_or_else(String::new, |value| number(name, value))));
+    cells.extend(names.iter().map(|name| {
+        record
+            .get(name)
+            .map_or_else(String::new, |value| number(name, value))
+    }));
     if per_iteration {
         let accuracy = record.iteration_accuracy().unwrap_or_default();
-        let texts: Vec<String> = accuracy.iter().map(|&value| number("accuracy", value)).collect();
+        let texts: Vec<String> = accuracy
+            .iter()
+            .map(|&value| number("accuracy", value))
+            .collect();
         cells.push(texts.join(" "));
     }
     cells
@@ -44,7 +54,9 @@ pub(super) fn sample(count: usize, shown: usize) -> Vec<usize> {
     if count <= shown {
         return (0..count).collect();
     }
-    (0..shown).map(|i| (i * (count - 1) + (shown - 1) / 2) / (shown - 1)).collect()
+    (0..shown)
+        .map(|i| (i * (count - 1) + (shown - 1) / 2) / (shown - 1))
+        .collect()
 }
 
 #[cfg(test)]
@@ -54,7 +66,12 @@ mod tests {
     #[test]
     fn columns_are_aligned() {
         let mut history = History::new();
-        history.push(EpochRecord::new(9).with("loss", 0.69311).with("accuracy", 0.5).with("seconds", 0.25));
+        history.push(
+            EpochRecord::new(9)
+                .with("loss", 0.69311)
+                .with("accuracy", 0.5)
+                .with("seconds", 0.25),
+        );
         history.push(
             EpochRecord::new(10)
                 .with("loss", 0.00003)
@@ -75,7 +92,10 @@ mod tests {
         let text = history.to_string();
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         assert_eq!(lines.len(), 22);
-        assert_eq!((lines[1], lines[20], lines[21]), ("1", "1000", "20 of 1000 epochs"));
+        assert_eq!(
+            (lines[1], lines[20], lines[21]),
+            ("1", "1000", "20 of 1000 epochs")
+        );
         assert_eq!(sample(3, 20), [0, 1, 2]);
         assert_eq!(sample(21, 20).len(), 20);
     }

@@ -55,11 +55,21 @@ impl<'de> Deserialize<'de> for Number {
 impl From<History> for HistoryWire {
     fn from(history: History) -> Self {
         let names: Vec<String> = history.names().into_iter().map(String::from).collect();
-        let position = |name: &str| names.iter().position(|known| known == name).map_or(0, |i| i as u32);
+        let position = |name: &str| {
+            names
+                .iter()
+                .position(|known| known == name)
+                .map_or(0, |i| i as u32)
+        };
         let epochs = history.records().iter().map(|record| EpochWire {
             epoch: record.epoch() as u64,
-            values: record.values().map(|(name, value)| (position(name), Number(value))).collect(),
-            iteration_accuracy: record.iteration_accuracy().map(|all| all.iter().copied().map(Number).collect()),
+            values: record
+                .values()
+                .map(|(name, value)| (position(name), Number(value)))
+                .collect(),
+            iteration_accuracy: record
+                .iteration_accuracy()
+                .map(|all| all.iter().copied().map(Number).collect()),
         });
         let epochs = epochs.collect();
         Self { names, epochs }
@@ -78,7 +88,9 @@ impl From<HistoryWire> for History {
                 }
             }
             match epoch.iteration_accuracy {
-                Some(accuracy) => record.with_iteration_accuracy(accuracy.into_iter().map(|a| a.0).collect()),
+                Some(accuracy) => {
+                    record.with_iteration_accuracy(accuracy.into_iter().map(|a| a.0).collect())
+                }
                 None => record,
             }
         };
@@ -93,7 +105,11 @@ mod tests {
     #[test]
     fn json_carries_every_number() {
         let mut history = History::new();
-        history.push(EpochRecord::new(1).with("loss", f64::NAN).with("accuracy", 0.5));
+        history.push(
+            EpochRecord::new(1)
+                .with("loss", f64::NAN)
+                .with("accuracy", 0.5),
+        );
         history.push(
             EpochRecord::new(2)
                 .with("val_loss", f64::NEG_INFINITY)

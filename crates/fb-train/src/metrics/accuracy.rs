@@ -30,8 +30,15 @@ pub struct Accuracy {
 }
 
 /// [`struct@Accuracy`] with its threshold at one half.
-#[allow(non_upper_case_globals, reason = "the name of the metric is its default value")]
-pub const Accuracy: Accuracy = Accuracy { threshold: 0.5, right: 0, rows: 0 };
+#[allow(
+    non_upper_case_globals,
+    reason = "the name of the metric is its default value"
+)]
+pub const Accuracy: Accuracy = Accuracy {
+    threshold: 0.5,
+    right: 0,
+    rows: 0,
+};
 
 impl Accuracy {
     /// Outputs with one column predict class 1 above this value: 0.5 for probabilities, 0 for logits.
@@ -49,10 +56,16 @@ impl<F: Float> Metric<F> for Accuracy {
 
     fn update(&mut self, output: &Tensor<F>, target: &Target<F>) -> Result<()> {
         let (mut right, mut rows) = (0, 0);
-        classes::for_each_row("accuracy", output, target, self.threshold, |predicted, actual| {
-            right += u64::from(predicted == Some(actual));
-            rows += 1;
-        })?;
+        classes::for_each_row(
+            "accuracy",
+            output,
+            target,
+            self.threshold,
+            |predicted, actual| {
+                right += u64::from(predicted == Some(actual));
+                rows += 1;
+            },
+        )?;
         self.right += right;
         self.rows += rows;
         Ok(())
@@ -81,7 +94,9 @@ mod tests {
         assert!(accuracy.value().is_nan());
         let label = |label: i64| Target::<f64>::Index(Tensor::from([label]));
         for (output, target) in [(0.9, 1), (0.9, 0), (0.1, 0), (f64::NAN, 0)] {
-            accuracy.update(&Tensor::from([[output]]), &label(target)).unwrap();
+            accuracy
+                .update(&Tensor::from([[output]]), &label(target))
+                .unwrap();
         }
         assert_eq!(accuracy.value(), 0.5);
         let copy = accuracy.clone();
@@ -94,7 +109,11 @@ mod tests {
     fn a_batch_that_fails_counts_for_nothing() {
         let mut accuracy = Accuracy;
         let target = Target::Index(Tensor::from([1_i64, 5]));
-        assert!(accuracy.update(&Tensor::from([[0.9], [0.9]]), &target).is_err());
+        assert!(
+            accuracy
+                .update(&Tensor::from([[0.9], [0.9]]), &target)
+                .is_err()
+        );
         assert_eq!(accuracy, Accuracy);
     }
 }

@@ -26,7 +26,11 @@ pub(super) struct ClassCounts {
 
 impl ClassCounts {
     pub(super) const fn new(average: Average) -> Self {
-        Self { average, threshold: 0.5, classes: Vec::new() }
+        Self {
+            average,
+            threshold: 0.5,
+            classes: Vec::new(),
+        }
     }
 
     pub(super) fn set_threshold(&mut self, threshold: f64) {
@@ -48,42 +52,63 @@ impl ClassCounts {
     }
 
     /// Counts a batch. One that fails is not counted.
-    pub(super) fn update<F: Float>(&mut self, metric: &str, output: &Tensor<F>, target: &Target<F>) -> Result<()> {
+    pub(super) fn update<F: Float>(
+        &mut self,
+        metric: &str,
+        output: &Tensor<F>,
+        target: &Target<F>,
+    ) -> Result<()> {
         let mut unpredicted = None;
         let mut row = 0;
-        let classes = classes::for_each_row(metric, output, target, self.threshold, |predicted, _| {
-            if predicted.is_none() {
-                unpredicted.get_or_insert(row);
-            }
-            row += 1;
-        })?;
+        let classes =
+            classes::for_each_row(metric, output, target, self.threshold, |predicted, _| {
+                if predicted.is_none() {
+                    unpredicted.get_or_insert(row);
+                }
+                row += 1;
+            })?;
         if let Some(row) = unpredicted {
             return Err(errors::not_a_number(metric, row));
         }
         self.check(metric, classes)?;
         self.classes.resize(classes, Counts::default());
         let counts = &mut self.classes;
-        classes::for_each_row(metric, output, target, self.threshold, |predicted, actual| {
-            let predicted = predicted.unwrap_or(actual);
-            counts[predicted].predicted += 1;
-            counts[actual].actual += 1;
-            counts[actual].hits += u64::from(predicted == actual);
-        })?;
+        classes::for_each_row(
+            metric,
+            output,
+            target,
+            self.threshold,
+            |predicted, actual| {
+                let predicted = predicted.unwrap_or(actual);
+                counts[predicted].predicted += 1;
+                counts[actual].actual += 1;
+                counts[actual].hits += u64::from(predicted == actual);
+            },
+        )?;
         Ok(())
     }
 
     /// All batches must have the same classes, and `Binary` needs two of them.
     fn check(&self, metric: &str, classes: usize) -> Result<()> {
         let (expected, help) = match (self.classes.len(), self.average) {
-            (0, Average::Binary) if classes != 2 => {
-                ("2 classes".to_string(), "say how to average, such as with macro_average()")
-            }
+            (0, Average::Binary) if classes != 2 => (
+                "2 classes".to_string(),
+                "say how to average, such as with macro_average()",
+            ),
             (0, _) => return Ok(()),
             (known, _) if known == classes => return Ok(()),
-            (known, _) => (format!("{known} classes as before"), "reset the metric between models"),
+            (known, _) => (
+                format!("{known} classes as before"),
+                "reset the metric between models",
+            ),
         };
         let found = format!("an output for {classes} classes");
-        Err(Error::Metric { metric: metric.to_string(), expected, found, help })
+        Err(Error::Metric {
+            metric: metric.to_string(),
+            expected,
+            found,
+            help,
+        })
     }
 
     /// The score of the classes together.
@@ -92,7 +117,12 @@ impl ClassCounts {
         if rows == 0 {
             return f64::NAN;
         }
-        let seen = || self.classes.iter().filter(|counts| counts.predicted + counts.actual > 0).copied();
+        let seen = || {
+            self.classes
+                .iter()
+                .filter(|counts| counts.predicted + counts.actual > 0)
+                .copied()
+        };
         match self.average {
             Average::Binary => score(self.classes[1]),
             Average::Macro => seen().map(&score).sum::<f64>() / seen().count() as f64,
@@ -102,7 +132,10 @@ impl ClassCounts {
                 actual: sum.actual + counts.actual,
             })),
             Average::Weighted => {
-                seen().map(|counts| score(counts) * counts.actual as f64).sum::<f64>() / rows as f64
+                seen()
+                    .map(|counts| score(counts) * counts.actual as f64)
+                    .sum::<f64>()
+                    / rows as f64
             }
         }
     }
@@ -110,7 +143,11 @@ impl ClassCounts {
 
 /// A part of a whole; 0 where there is nothing, as in scikit-learn.
 pub(super) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// A metric that is a score of each class, averaged: its documentation, name, and score.
@@ -200,7 +237,9 @@ mod tests {
 
     /// Answers that predict these classes.
     fn output(predicted: &[usize], classes: usize) -> Tensor<f32> {
-        Tensor::from_fn([predicted.len(), classes], |i| f32::from(u8::from(predicted[i[0]] == i[1])))
+        Tensor::from_fn([predicted.len(), classes], |i| {
+            f32::from(u8::from(predicted[i[0]] == i[1]))
+        })
     }
 
     fn value(mut metric: impl Metric<f32>, output: &Tensor<f32>, labels: &[i64]) -> f64 {
@@ -220,16 +259,30 @@ mod tests {
         // Class 3 never appears and class 4 is never predicted.
         let output = output(&[0, 1, 0, 1, 2, 2, 2, 0, 2, 2], 5);
         let labels = [0, 0, 0, 1, 1, 2, 2, 2, 2, 4];
-        let close = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-12, "{value} not {expected}");
-        close(value(Precision::macro_average(), &output, &labels), 0.441_666_666_666_666_65);
-        close(value(Recall::macro_average(), &output, &labels), 0.479_166_666_666_666_63);
-        close(value(F1::macro_average(), &output, &labels), 0.458_333_333_333_333_26);
+        let close = |value: f64, expected: f64| {
+            assert!((value - expected).abs() < 1e-12, "{value} not {expected}")
+        };
+        close(
+            value(Precision::macro_average(), &output, &labels),
+            0.441_666_666_666_666_65,
+        );
+        close(
+            value(Recall::macro_average(), &output, &labels),
+            0.479_166_666_666_666_63,
+        );
+        close(
+            value(F1::macro_average(), &output, &labels),
+            0.458_333_333_333_333_26,
+        );
         close(value(Precision::micro_average(), &output, &labels), 0.6);
         close(value(Recall::micro_average(), &output, &labels), 0.6);
         close(value(F1::micro_average(), &output, &labels), 0.6);
         close(value(Precision::weighted_average(), &output, &labels), 0.54);
         close(value(Recall::weighted_average(), &output, &labels), 0.6);
-        close(value(F1::weighted_average(), &output, &labels), 0.566_666_666_666_666_7);
+        close(
+            value(F1::weighted_average(), &output, &labels),
+            0.566_666_666_666_666_7,
+        );
     }
 
     #[test]
@@ -258,10 +311,21 @@ mod tests {
     fn class_one_needs_two_classes() {
         let mut metric: Box<dyn Metric<f32>> = Box::new(F1);
         let target = Target::Index(Tensor::from([0_i64, 1]));
-        let error = metric.update(&output(&[0, 1], 3), &target).unwrap_err().to_string();
-        assert!(error.contains("expected 2 classes, found an output for 3 classes"), "{error}");
+        let error = metric
+            .update(&output(&[0, 1], 3), &target)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("expected 2 classes, found an output for 3 classes"),
+            "{error}"
+        );
         metric.update(&output(&[0, 1], 2), &target).unwrap();
-        let error = metric.update(&Tensor::from([[0.1, f32::NAN]]), &Target::Index(Tensor::from([1_i64]))).unwrap_err();
+        let error = metric
+            .update(
+                &Tensor::from([[0.1, f32::NAN]]),
+                &Target::Index(Tensor::from([1_i64])),
+            )
+            .unwrap_err();
         assert!(error.to_string().contains("found NaN in row 0"), "{error}");
         assert_eq!(metric.value(), 1.0);
         metric.reset();

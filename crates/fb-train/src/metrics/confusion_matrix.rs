@@ -24,8 +24,8 @@ use std::path::Path;
 /// assert_eq!(
 ///     matrix.to_string(),
 ///     "actual \\ predicted  cat  dog  recall\n\
-///      \u{20}               cat    1    0   1.000\n\
-///      \u{20}               dog    1    1   0.500"
+///      \u{20}              cat    1    0   1.000\n\
+///      \u{20}              dog    1    1   0.500"
 /// );
 /// # Ok::<(), fb_train::Error>(())
 /// ```
@@ -43,7 +43,11 @@ impl ConfusionMatrix {
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         let counts = vec![0; names.len() * names.len()];
-        Self { names, threshold: 0.5, counts }
+        Self {
+            names,
+            threshold: 0.5,
+            counts,
+        }
     }
 
     /// An empty matrix for classes that are called `0`, `1`, ….
@@ -65,7 +69,9 @@ impl ConfusionMatrix {
     pub fn add<F: Float>(&mut self, output: &Tensor<F>, target: &Target<F>) -> Result<()> {
         let mut pairs = Vec::with_capacity(output.dims().first().copied().unwrap_or(1));
         let classes =
-            classes::for_each_row(NAME, output, target, self.threshold, |predicted, actual| pairs.push((actual, predicted)))?;
+            classes::for_each_row(NAME, output, target, self.threshold, |predicted, actual| {
+                pairs.push((actual, predicted))
+            })?;
         if classes != self.names.len() {
             return Err(Error::Metric {
                 metric: NAME.to_string(),
@@ -88,7 +94,11 @@ impl ConfusionMatrix {
     /// # Panics
     /// If there is no such class.
     pub fn count(&self, actual: usize, predicted: usize) -> u64 {
-        assert!(actual.max(predicted) < self.names.len(), "classes are 0 to {}", self.names.len().saturating_sub(1));
+        assert!(
+            actual.max(predicted) < self.names.len(),
+            "classes are 0 to {}",
+            self.names.len().saturating_sub(1)
+        );
         self.counts[actual * self.names.len() + predicted]
     }
 
@@ -116,9 +126,13 @@ impl ConfusionMatrix {
     /// The pairs of classes that are confused most, as (actual, predicted, count), the most frequent first.
     pub fn most_confused(&self, pairs: usize) -> Vec<(usize, usize, u64)> {
         let cells = self.rows().enumerate().flat_map(|(actual, row)| {
-            row.iter().enumerate().map(move |(predicted, &count)| (actual, predicted, count))
+            row.iter()
+                .enumerate()
+                .map(move |(predicted, &count)| (actual, predicted, count))
         });
-        let mut wrong: Vec<_> = cells.filter(|&(actual, predicted, count)| actual != predicted && count > 0).collect();
+        let mut wrong: Vec<_> = cells
+            .filter(|&(actual, predicted, count)| actual != predicted && count > 0)
+            .collect();
         wrong.sort_by_key(|&(_, _, count)| std::cmp::Reverse(count));
         wrong.truncate(pairs);
         wrong
@@ -161,7 +175,11 @@ impl fmt::Display for ConfusionMatrix {
             let mut row = vec![self.names[class].clone()];
             row.extend(counts.iter().map(u64::to_string));
             let total: u64 = counts.iter().sum();
-            row.push(if total == 0 { String::new() } else { format!("{:.3}", counts[class] as f64 / total as f64) });
+            row.push(if total == 0 {
+                String::new()
+            } else {
+                format!("{:.3}", counts[class] as f64 / total as f64)
+            });
             table.row(row);
         }
         write!(f, "{table}")
@@ -206,7 +224,10 @@ mod tests {
     #[test]
     fn counts_are_scikit_learns() {
         // sklearn.metrics.confusion_matrix([0, 2, 1, 1, 2, 0, 2, 1, 2, 0], [0, 2, 1, 2, 2, 0, 1, 1, 2, 0])
-        assert_eq!(matrix().rows().collect::<Vec<_>>(), [[3, 0, 0], [0, 2, 1], [0, 1, 3]]);
+        assert_eq!(
+            matrix().rows().collect::<Vec<_>>(),
+            [[3, 0, 0], [0, 2, 1], [0, 1, 3]]
+        );
         assert_eq!(matrix().accuracy(), 0.8);
         assert_eq!(matrix().most_confused(5), [(1, 2, 1), (2, 1, 1)]);
     }
@@ -214,7 +235,12 @@ mod tests {
     #[test]
     fn one_column_has_two_classes() {
         let mut matrix = ConfusionMatrix::numbered(2).threshold(0.0);
-        matrix.add(&Tensor::from([[-1.0], [2.0], [3.0]]), &Target::Index(Tensor::from([0_i64, 1, 0]))).unwrap();
+        matrix
+            .add(
+                &Tensor::from([[-1.0], [2.0], [3.0]]),
+                &Target::Index(Tensor::from([0_i64, 1, 0])),
+            )
+            .unwrap();
         assert_eq!(matrix.rows().collect::<Vec<_>>(), [[1, 1], [0, 1]]);
     }
 
@@ -222,23 +248,50 @@ mod tests {
     fn a_batch_that_fails_counts_for_nothing() {
         let mut matrix = matrix();
         let before = matrix.clone();
-        let two = matrix.add(&Tensor::from([[0.5, 0.5]]), &Target::Index(Tensor::from([0_i64]))).unwrap_err();
-        assert!(two.to_string().contains("expected an output for 3 classes, found an output for 2 classes"), "{two}");
-        let nan = matrix.add(&Tensor::from([[0.5, 0.1, f32::NAN]]), &Target::Index(Tensor::from([0_i64]))).unwrap_err();
-        assert!(nan.to_string().contains("found NaN in row 0 of the batch"), "{nan}");
+        let two = matrix
+            .add(
+                &Tensor::from([[0.5, 0.5]]),
+                &Target::Index(Tensor::from([0_i64])),
+            )
+            .unwrap_err();
+        assert!(
+            two.to_string()
+                .contains("expected an output for 3 classes, found an output for 2 classes"),
+            "{two}"
+        );
+        let nan = matrix
+            .add(
+                &Tensor::from([[0.5, 0.1, f32::NAN]]),
+                &Target::Index(Tensor::from([0_i64])),
+            )
+            .unwrap_err();
+        assert!(
+            nan.to_string().contains("found NaN in row 0 of the batch"),
+            "{nan}"
+        );
         assert_eq!(matrix, before);
     }
 
     #[test]
     fn no_rows_and_no_classes_are_shown_as_none() {
-        assert_eq!(ConfusionMatrix::numbered(1).to_string(), "actual \\ predicted  0  recall\n                 0  0");
-        assert_eq!(ConfusionMatrix::numbered(0).to_string(), "actual \\ predicted  recall");
+        assert_eq!(
+            ConfusionMatrix::numbered(1).to_string(),
+            "actual \\ predicted  0  recall\n                 0  0"
+        );
+        assert_eq!(
+            ConfusionMatrix::numbered(0).to_string(),
+            "actual \\ predicted  recall"
+        );
         assert!(ConfusionMatrix::numbered(0).accuracy().is_nan());
     }
 
     #[test]
     fn the_picture_names_the_classes() {
         let svg = matrix().heatmap().to_svg().unwrap();
-        assert!(["predicted", "actual", "·"].iter().all(|text| svg.contains(text)));
+        assert!(
+            ["predicted", "actual", "·"]
+                .iter()
+                .all(|text| svg.contains(text))
+        );
     }
 }

@@ -6,7 +6,12 @@ use fb_tensor::{Float, Shape};
 
 /// The shapes do not fit each other.
 #[cold]
-pub(super) fn shapes<F: Float>(metric: &str, output: &Shape, target: &Target<F>, help: &'static str) -> Error {
+pub(super) fn shapes<F: Float>(
+    metric: &str,
+    output: &Shape,
+    target: &Target<F>,
+    help: &'static str,
+) -> Error {
     Error::Metric {
         metric: metric.to_string(),
         expected: format!("a target for an output of shape {output}"),
@@ -17,8 +22,18 @@ pub(super) fn shapes<F: Float>(metric: &str, output: &Shape, target: &Target<F>,
 
 /// The metric does not take such a target.
 #[cold]
-pub(super) fn kind<F: Float>(metric: &str, expected: &str, target: &Target<F>, help: &'static str) -> Error {
-    Error::Metric { metric: metric.to_string(), expected: expected.to_string(), found: described(target), help }
+pub(super) fn kind<F: Float>(
+    metric: &str,
+    expected: &str,
+    target: &Target<F>,
+    help: &'static str,
+) -> Error {
+    Error::Metric {
+        metric: metric.to_string(),
+        expected: expected.to_string(),
+        found: described(target),
+        help,
+    }
 }
 
 /// The output of this row has no class because it is not a number.
@@ -34,8 +49,20 @@ pub(super) fn not_a_number(metric: &str, row: usize) -> Error {
 
 /// The target of this row names no class.
 #[cold]
-pub(super) fn label(metric: &str, row: usize, expected: String, found: String, help: &'static str) -> Error {
-    Error::MetricLabel { metric: metric.to_string(), row, expected, found, help }
+pub(super) fn label(
+    metric: &str,
+    row: usize,
+    expected: String,
+    found: String,
+    help: &'static str,
+) -> Error {
+    Error::MetricLabel {
+        metric: metric.to_string(),
+        row,
+        expected,
+        found,
+        help,
+    }
 }
 
 /// `numbers of shape [4, 1]` or `class indices of shape [4]`

@@ -17,7 +17,10 @@ pub struct Mean {
 
 impl Mean {
     /// No value yet.
-    pub(super) const ZERO: Self = Self { sum: 0.0, weight: 0.0 };
+    pub(super) const ZERO: Self = Self {
+        sum: 0.0,
+        weight: 0.0,
+    };
 
     /// Adds a value that counts `weight` times, such as a batch's mean loss and its number of rows.
     #[inline]

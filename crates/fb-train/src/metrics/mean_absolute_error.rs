@@ -1,8 +1,8 @@
 //! How far answers lie from numbers.
 
+use super::Metric;
 use super::mean::Mean;
 use super::values::add_differences;
-use super::Metric;
 use crate::error::Result;
 use fb_nn::Target;
 use fb_tensor::{Float, Tensor};
@@ -24,7 +24,10 @@ pub struct MeanAbsoluteError {
 }
 
 /// [`struct@MeanAbsoluteError`] before its first batch.
-#[allow(non_upper_case_globals, reason = "the name of the metric is its default value")]
+#[allow(
+    non_upper_case_globals,
+    reason = "the name of the metric is its default value"
+)]
 pub const MeanAbsoluteError: MeanAbsoluteError = MeanAbsoluteError { mean: Mean::ZERO };
 
 const NAME: &str = "mean_absolute_error";

@@ -1,8 +1,8 @@
 //! How far answers lie from numbers, large misses first.
 
+use super::Metric;
 use super::mean::Mean;
 use super::values::add_differences;
-use super::Metric;
 use crate::error::Result;
 use fb_nn::Target;
 use fb_tensor::{Float, Tensor};
@@ -24,7 +24,10 @@ pub struct MeanSquaredError {
 }
 
 /// [`struct@MeanSquaredError`] before its first batch.
-#[allow(non_upper_case_globals, reason = "the name of the metric is its default value")]
+#[allow(
+    non_upper_case_globals,
+    reason = "the name of the metric is its default value"
+)]
 pub const MeanSquaredError: MeanSquaredError = MeanSquaredError { mean: Mean::ZERO };
 
 const NAME: &str = "mean_squared_error";
@@ -35,7 +38,9 @@ impl<F: Float> Metric<F> for MeanSquaredError {
     }
 
     fn update(&mut self, output: &Tensor<F>, target: &Target<F>) -> Result<()> {
-        add_differences(NAME, &mut self.mean, output, target, |difference| difference * difference)
+        add_differences(NAME, &mut self.mean, output, target, |difference| {
+            difference * difference
+        })
     }
 
     fn value(&self) -> f64 {

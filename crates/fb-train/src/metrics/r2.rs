@@ -30,8 +30,13 @@ pub struct R2 {
 }
 
 /// [`struct@R2`] before its first batch.
-#[allow(non_upper_case_globals, reason = "the name of the metric is its default value")]
-pub const R2: R2 = R2 { columns: Vec::new() };
+#[allow(
+    non_upper_case_globals,
+    reason = "the name of the metric is its default value"
+)]
+pub const R2: R2 = R2 {
+    columns: Vec::new(),
+};
 
 /// Sums over one column.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -110,7 +115,9 @@ mod tests {
     fn score(batches: &[(Tensor<f64>, Tensor<f64>)]) -> f64 {
         let mut metric: Box<dyn Metric<f64>> = Box::new(R2);
         for (output, target) in batches {
-            metric.update(output, &Target::Float(target.clone())).unwrap();
+            metric
+                .update(output, &Target::Float(target.clone()))
+                .unwrap();
         }
         metric.value()
     }
@@ -120,7 +127,9 @@ mod tests {
         // r2_score([3, -0.5, 2, 7], [2.5, 0.0, 2, 8])
         let output = Tensor::from([[2.5], [0.0], [2.0], [8.0]]);
         let target = Tensor::from([[3.0], [-0.5], [2.0], [7.0]]);
-        let halves: Vec<_> = [0..2, 2..4].map(|rows| (output.slice(0, rows.clone()), target.slice(0, rows))).into();
+        let halves: Vec<_> = [0..2, 2..4]
+            .map(|rows| (output.slice(0, rows.clone()), target.slice(0, rows)))
+            .into();
         assert!((score(&[(output, target)]) - 0.948_608_137_044_967_9).abs() < 1e-12);
         assert!((score(&halves) - 0.948_608_137_044_967_9).abs() < 1e-12);
         // r2_score([[0.5, 1], [-1, 1], [7, -6]], [[0, 2], [-1, 2], [8, -5]])

@@ -1,16 +1,137 @@
-//! placeholder until the checkpoint container lands
+//! The whole state of training in one checkpoint, and the way back into it.
+
+use super::network::state;
+use super::tensors::{fetch, store};
 use crate::callback::Callback;
+use crate::checkpoint::{Checkpoint, OptimizerRecord, TrainingProgress};
 use crate::error::{Error, Result};
+use crate::file::{AnyTensor, ModelFile, NamedTensors};
 use crate::history::History;
-use crate::model::Model;
-use fb_tensor::Float;
+use crate::model::{Clock, Model};
+use fb_nn::optim::{NamedState, OptimizerState};
+use fb_nn::param::StateDict;
+use fb_tensor::{Float, Tensor};
 use std::path::Path;
 
+const PARAMS: &str = "params/";
+const OPTIMIZER: &str = "optimizer/";
+
+/// Where the parameters that a callback keeps stand.
+fn callback_prefix(index: usize) -> String {
+    format!("callbacks/{index}/")
+}
+
 impl<F: Float> Model<F> {
-    pub(crate) fn resume_from(&mut self, path: &Path, _callbacks: &mut [Box<dyn Callback<F>>]) -> Result<History> {
-        Err(Error::Setting { what: "resume", expected: "", found: path.display().to_string(), help: "" })
+    /// Writes everything that training needs to go on exactly as without an interruption: parameters, optimizer
+    /// memory, counters, seed and history.
+    ///
+    /// [`Fit::checkpoint`](crate::Fit::checkpoint) does this after every epoch, callbacks included.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save_checkpoint(&self, path: impl AsRef<Path>, history: &History) -> Result<()> {
+        self.checkpoint_with(path.as_ref(), history, &[])
     }
-    pub(crate) fn checkpoint_with(&self, path: &Path, _history: &History, _callbacks: &[Box<dyn Callback<F>>]) -> Result<()> {
-        Err(Error::Setting { what: "checkpoint", expected: "", found: path.display().to_string(), help: "" })
+
+    /// Goes back to where a checkpoint was written; returns the history until then.
+    ///
+    /// The model must have been built and compiled as it was then. On an error nothing has changed.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not a checkpoint or is damaged, or is of another architecture, seed or optimizer.
+    pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<History> {
+        self.resume_from(path.as_ref(), &mut [])
+    }
+
+    pub(crate) fn checkpoint_with(
+        &self,
+        path: &Path,
+        history: &History,
+        callbacks: &[Box<dyn Callback<F>>],
+    ) -> Result<()> {
+        let named = self.optimizer_state.to_named(&*self.optimizer, self.params());
+        let mut file = ModelFile::new(self.network.topology().to_json()?.to_string());
+        let tensors = file.tensors_mut();
+        for (_, param) in self.params().iter() {
+            tensors.insert(format!("{PARAMS}{}", param.name()), store(&param.value));
+        }
+        for (name, tensor) in &named.slots {
+            tensors.insert(format!("{OPTIMIZER}{name}"), store(tensor));
+        }
+        for (index, callback) in callbacks.iter().enumerate() {
+            for (name, tensor) in callback.kept_params().into_iter().flatten() {
+                tensors.insert(format!("{}{name}", callback_prefix(index)), store(tensor));
+            }
+        }
+        let mut checkpoint = Checkpoint::new(file);
+        checkpoint.progress = TrainingProgress { epoch: self.clock.epoch, step: self.clock.step, batch: 0 };
+        checkpoint.seed = self.network.topology().seed;
+        checkpoint.optimizer =
+            OptimizerRecord { kind: named.kind, steps: named.steps, numbers: Default::default() };
+        checkpoint.callbacks = callbacks.iter().map(|callback| callback.state()).collect();
+        checkpoint.history = history.clone();
+        checkpoint.save(path)
+    }
+
+    pub(crate) fn resume_from(&mut self, path: &Path, callbacks: &mut [Box<dyn Callback<F>>]) -> Result<History> {
+        let checkpoint = Checkpoint::load(path)?;
+        self.check_same(&checkpoint, callbacks.len(), path)?;
+        let tensors = checkpoint.model.tensors();
+        let values = state(&self.network, tensors, PARAMS, path)?;
+        let memory = self.memory(&checkpoint, path)?;
+        let kept = (0..callbacks.len())
+            .map(|index| self.kept(tensors, &callback_prefix(index), path))
+            .collect::<Result<Vec<_>>>()?;
+        for ((callback, record), kept) in callbacks.iter_mut().zip(&checkpoint.callbacks).zip(kept) {
+            callback.restore(record, kept)?;
+        }
+        self.network.params_mut().load_state_dict(&values)?;
+        self.optimizer_state = memory;
+        self.clock = Clock { epoch: checkpoint.progress.epoch, step: checkpoint.progress.step };
+        Ok(checkpoint.history)
+    }
+
+    /// Refuses a checkpoint of another training.
+    fn check_same(&self, checkpoint: &Checkpoint, callbacks: usize, path: &Path) -> Result<()> {
+        let misfit = |what, expected: String, found: String, help| {
+            Err(Error::CheckpointMisfit { path: path.to_owned(), what, expected, found, help })
+        };
+        let own = self.network.topology().to_json()?.to_string();
+        if checkpoint.model.architecture() != own {
+            let help = "build the network as it was, or remove the file to start anew";
+            return misfit("architecture", own, checkpoint.model.architecture().to_owned(), help);
+        }
+        let seed = self.network.topology().seed;
+        if checkpoint.seed != seed {
+            let help = "use the same seed, or remove the file to start anew";
+            return misfit("seed", seed.to_string(), checkpoint.seed.to_string(), help);
+        }
+        if checkpoint.callbacks.len() != callbacks && callbacks > 0 {
+            let help = "give the same callbacks in the same order";
+            return misfit("callbacks", callbacks.to_string(), checkpoint.callbacks.len().to_string(), help);
+        }
+        Ok(())
+    }
+
+    fn memory(&self, checkpoint: &Checkpoint, path: &Path) -> Result<OptimizerState<F>> {
+        let mut slots = StateDict::new();
+        for (name, _) in checkpoint.model.tensors().under(OPTIMIZER) {
+            let param = name.rsplit_once('/').and_then(|(param, _)| self.params().by_name(param));
+            let like = param.map_or_else(|| Tensor::zeros_of([0]), |param| param.value.clone());
+            let value = fetch(checkpoint.model.tensors(), &format!("{OPTIMIZER}{name}"), &like, path)?;
+            slots.insert(name.to_owned(), value);
+        }
+        let named =
+            NamedState { kind: checkpoint.optimizer.kind.clone(), steps: checkpoint.optimizer.steps.clone(), slots };
+        Ok(OptimizerState::from_named(&named, &*self.optimizer, self.params())?)
+    }
+
+    /// The parameters that a callback had kept, if any.
+    fn kept(&self, tensors: &NamedTensors, prefix: &str, path: &Path) -> Result<Option<StateDict<F>>> {
+        let names: Vec<(&str, &AnyTensor)> = tensors.under(prefix).collect();
+        if names.is_empty() {
+            return Ok(None);
+        }
+        state(&self.network, tensors, prefix, path).map(Some)
     }
 }

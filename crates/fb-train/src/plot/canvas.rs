@@ -33,7 +33,11 @@ impl Canvas {
     pub(super) fn new(size: (u32, u32)) -> Self {
         let width = (f64::from(size.0) * SHARPNESS) as usize;
         let height = (f64::from(size.1) * SHARPNESS) as usize;
-        Self { width, height, pixels: vec![255; width * height * 3] }
+        Self {
+            width,
+            height,
+            pixels: vec![255; width * height * 3],
+        }
     }
 
     /// The canvas as the bytes of a PNG file.
@@ -101,11 +105,20 @@ impl DrawingBackend for &mut Canvas {
         Ok(())
     }
 
-    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Outcome {
+    fn draw_line<S: BackendStyle>(
+        &mut self,
+        from: BackendCoord,
+        to: BackendCoord,
+        style: &S,
+    ) -> Outcome {
         self.draw_path([from, to], style)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Outcome {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Outcome {
         let points: Vec<(f64, f64)> = path.into_iter().map(scaled).collect();
         let radius = f64::from(style.stroke_width()) * SCALE / 2.0;
         let mut coverage = self.blank(points.iter().copied(), radius + 1.0);
@@ -125,11 +138,21 @@ impl DrawingBackend for &mut Canvas {
     ) -> Outcome {
         let ((left, top), (right, bottom)) = (upper_left, bottom_right);
         let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
-        if fill { self.fill_polygon(corners, style) } else { self.draw_path(corners.into_iter().chain([corners[0]]), style) }
+        if fill {
+            self.fill_polygon(corners, style)
+        } else {
+            self.draw_path(corners.into_iter().chain([corners[0]]), style)
+        }
     }
 
     /// Circles are drawn filled: plots have no others.
-    fn draw_circle<S: BackendStyle>(&mut self, center: BackendCoord, radius: u32, style: &S, _fill: bool) -> Outcome {
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        center: BackendCoord,
+        radius: u32,
+        style: &S,
+        _fill: bool,
+    ) -> Outcome {
         let (center, radius) = (scaled(center), f64::from(radius) * SCALE);
         let mut coverage = self.blank([center].into_iter(), radius + 1.0);
         coverage.stroke(center, center, radius);
@@ -137,7 +160,11 @@ impl DrawingBackend for &mut Canvas {
         Ok(())
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, corners: I, style: &S) -> Outcome {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        corners: I,
+        style: &S,
+    ) -> Outcome {
         let corners: Vec<(f64, f64)> = corners.into_iter().map(scaled).collect();
         let mut coverage = self.blank(corners.iter().copied(), 1.0);
         coverage.polygon(&corners);
@@ -146,7 +173,12 @@ impl DrawingBackend for &mut Canvas {
         Ok(())
     }
 
-    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: BackendCoord) -> Outcome {
+    fn draw_text<S: BackendTextStyle>(
+        &mut self,
+        text: &str,
+        style: &S,
+        at: BackendCoord,
+    ) -> Outcome {
         let contours = letters::contours(text, style, scaled(at), SCALE);
         let mut coverage = self.blank(contours.iter().flatten().copied(), 1.0);
         for contour in &contours {
@@ -163,7 +195,10 @@ impl DrawingBackend for &mut Canvas {
         style: &S,
     ) -> Result<(u32, u32), DrawingErrorKind<Infallible>> {
         let size = letters::font_size(style);
-        Ok((super::font::width(text, size).ceil() as u32, size.ceil() as u32))
+        Ok((
+            super::font::width(text, size).ceil() as u32,
+            size.ceil() as u32,
+        ))
     }
 }
 
@@ -174,13 +209,23 @@ mod tests {
 
     #[test]
     fn a_png_holds_twice_the_pixels_and_the_lines_color() {
-        let chart = LineChart::new("loss").line("train", [(0.0, 0.0), (1.0, 1.0)]).with_size(300, 200);
+        let chart = LineChart::new("loss")
+            .line("train", [(0.0, 0.0), (1.0, 1.0)])
+            .with_size(300, 200);
         let bytes = png(&chart).unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
-        assert_eq!((info.width, info.height, info.color_type), (600, 400, png::ColorType::Rgb));
-        let blue = pixels.chunks(3).filter(|pixel| *pixel == [47, 98, 199]).count();
+        assert_eq!(
+            (info.width, info.height, info.color_type),
+            (600, 400, png::ColorType::Rgb)
+        );
+        let blue = pixels
+            .chunks(3)
+            .filter(|pixel| *pixel == [47, 98, 199])
+            .count();
         assert!(blue > 500, "{blue} pixels of the line's colour");
         assert_eq!(pixels[..3], [255; 3]);
     }

@@ -28,7 +28,11 @@ pub(super) fn line(index: usize) -> Rgb {
 
 /// The colour of one of several lines that follow each other, such as epochs: from light to dark.
 pub(super) fn ordered_line(index: usize, count: usize) -> Rgb {
-    let place = if count > 1 { index as f64 / (count - 1) as f64 } else { 1.0 };
+    let place = if count > 1 {
+        index as f64 / (count - 1) as f64
+    } else {
+        1.0
+    };
     ColorMap::Blues.at(0.4 + 0.5 * place)
 }
 
@@ -51,9 +55,21 @@ impl ColorMap {
             return GRID;
         }
         let stops: &[Rgb] = match self {
-            Self::Blues => &[(247, 250, 254), (200, 220, 242), (120, 172, 220), (50, 112, 186), (12, 52, 112)],
+            Self::Blues => &[
+                (247, 250, 254),
+                (200, 220, 242),
+                (120, 172, 220),
+                (50, 112, 186),
+                (12, 52, 112),
+            ],
             Self::Gray => &[(0, 0, 0), (255, 255, 255)],
-            Self::Diverging => &[(22, 80, 158), (112, 168, 214), (247, 247, 247), (238, 146, 116), (170, 24, 44)],
+            Self::Diverging => &[
+                (22, 80, 158),
+                (112, 168, 214),
+                (247, 247, 247),
+                (238, 146, 116),
+                (170, 24, 44),
+            ],
         };
         let position = place.clamp(0.0, 1.0) * (stops.len() - 1) as f64;
         let before = (position as usize).min(stops.len() - 2);
@@ -63,7 +79,9 @@ impl ColorMap {
     /// The range of values that the ends of this map stand for, given the finite values to be drawn.
     pub(super) fn range(self, values: impl Iterator<Item = f64>) -> (f64, f64) {
         let finite = values.filter(|value| value.is_finite());
-        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
         if low > high {
             return (0.0, 1.0);
         }
@@ -72,7 +90,10 @@ impl ColorMap {
                 let size = low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
                 (-size, size)
             }
-            Self::Blues => (low.min(0.0), if high > low.min(0.0) { high } else { low + 1.0 }),
+            Self::Blues => (
+                low.min(0.0),
+                if high > low.min(0.0) { high } else { low + 1.0 },
+            ),
             Self::Gray => (low, if high > low { high } else { low + 1.0 }),
         }
     }
@@ -80,8 +101,13 @@ impl ColorMap {
 
 /// The colour at a share of the way from one to another.
 pub(super) fn mix(from: Rgb, to: Rgb, share: f64) -> Rgb {
-    let channel = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
-    (channel(from.0, to.0), channel(from.1, to.1), channel(from.2, to.2))
+    let channel =
+        |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
+    (
+        channel(from.0, to.0),
+        channel(from.1, to.1),
+        channel(from.2, to.2),
+    )
 }
 
 /// The text colour that is legible on this background.
@@ -106,8 +132,14 @@ mod tests {
 
     #[test]
     fn ranges_are_never_empty() {
-        assert_eq!(ColorMap::Diverging.range([-1.0, 3.0].into_iter()), (-3.0, 3.0));
-        assert_eq!(ColorMap::Blues.range([2.0, 3.0, f64::NAN].into_iter()), (0.0, 3.0));
+        assert_eq!(
+            ColorMap::Diverging.range([-1.0, 3.0].into_iter()),
+            (-3.0, 3.0)
+        );
+        assert_eq!(
+            ColorMap::Blues.range([2.0, 3.0, f64::NAN].into_iter()),
+            (0.0, 3.0)
+        );
         assert_eq!(ColorMap::Gray.range([5.0, 5.0].into_iter()), (5.0, 6.0));
         assert_eq!(ColorMap::Gray.range([f64::NAN].into_iter()), (0.0, 1.0));
         for map in [ColorMap::Blues, ColorMap::Gray, ColorMap::Diverging] {

@@ -29,7 +29,10 @@ pub struct Figure {
 impl Figure {
     /// A figure without charts.
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), charts: Vec::new() }
+        Self {
+            title: title.into(),
+            charts: Vec::new(),
+        }
     }
 
     /// One more chart, to the right of the others.

@@ -97,7 +97,9 @@ impl Heatmap {
     /// Writes in each cell what `text` says for its row and column.
     #[must_use]
     pub fn cell_texts(mut self, text: impl Fn(usize, usize) -> String) -> Self {
-        let row = |(row, values): (usize, &Vec<f64>)| (0..values.len()).map(|column| text(row, column)).collect();
+        let row = |(row, values): (usize, &Vec<f64>)| {
+            (0..values.len()).map(|column| text(row, column)).collect()
+        };
         self.texts = Some(self.values.iter().enumerate().map(row).collect());
         self
     }
@@ -132,12 +134,18 @@ impl Heatmap {
     /// Width and height of a cell in whole pixels.
     fn cell(&self) -> (f64, f64) {
         if let Some(texts) = &self.texts {
-            let widest = texts.iter().flatten().map(|text| font::width(text, TEXT)).fold(0.0, f64::max);
+            let widest = texts
+                .iter()
+                .flatten()
+                .map(|text| font::width(text, TEXT))
+                .fold(0.0, f64::max);
             let side = (widest + 12.0).max(LABELLED_CELL).ceil();
             return (side, side.min(LABELLED_CELL));
         }
         let longest = self.columns().max(self.values.len()).max(1);
-        let side = (PLAIN_EXTENT / longest as f64).clamp(PLAIN_CELL, LABELLED_CELL).floor();
+        let side = (PLAIN_EXTENT / longest as f64)
+            .clamp(PLAIN_CELL, LABELLED_CELL)
+            .floor();
         (side, side)
     }
 
@@ -145,7 +153,12 @@ impl Heatmap {
     fn corner(&self) -> (f64, f64) {
         let names = widest(&self.row_names);
         let left = MARGIN + if names > 0.0 { names + 8.0 } else { 0.0 };
-        let left = left + if self.y_label.is_empty() { 0.0 } else { LABEL + 8.0 };
+        let left = left
+            + if self.y_label.is_empty() {
+                0.0
+            } else {
+                LABEL + 8.0
+            };
         (left.ceil(), MARGIN + TITLE + 14.0)
     }
 
@@ -176,7 +189,10 @@ impl Heatmap {
 }
 
 fn widest(names: &[String]) -> f64 {
-    names.iter().map(|name| font::width(name, TEXT)).fold(0.0, f64::max)
+    names
+        .iter()
+        .map(|name| font::width(name, TEXT))
+        .fold(0.0, f64::max)
 }
 
 impl Draw for Heatmap {
@@ -186,16 +202,33 @@ impl Draw for Heatmap {
 
     fn size(&self) -> (u32, u32) {
         let (corner, cell) = (self.corner(), self.cell());
-        let bar = self.bar_labels().map_or(0.0, |labels| BAR_GAP + BAR + 6.0 + widest(&labels));
+        let bar = self
+            .bar_labels()
+            .map_or(0.0, |labels| BAR_GAP + BAR + 6.0 + widest(&labels));
         let width = corner.0 + cell.0 * self.columns() as f64 + bar;
         let width = width.max(MARGIN + font::width(&self.title, TITLE));
-        let below = self.names_below() + if self.x_label.is_empty() { 0.0 } else { LABEL + 10.0 };
+        let below = self.names_below()
+            + if self.x_label.is_empty() {
+                0.0
+            } else {
+                LABEL + 10.0
+            };
         let height = corner.1 + cell.1 * self.values.len() as f64 + below;
-        ((width + MARGIN).ceil() as u32, (height + MARGIN).ceil() as u32)
+        (
+            (width + MARGIN).ceil() as u32,
+            (height + MARGIN).ceil() as u32,
+        )
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        pen::text(area, &self.title, TITLE, INK, (MARGIN, MARGIN), Anchor::TopLeft)?;
+        pen::text(
+            area,
+            &self.title,
+            TITLE,
+            INK,
+            (MARGIN, MARGIN),
+            Anchor::TopLeft,
+        )?;
         self.draw_cells(area)?;
         self.draw_bar(area)?;
         self.draw_names(area)
@@ -211,12 +244,22 @@ impl Heatmap {
         for (row, values) in self.values.iter().enumerate() {
             for (column, value) in values.iter().enumerate() {
                 let color = self.colors.at((value - low) / (high - low));
-                let from = (corner.0 + cell.0 * column as f64, corner.1 + cell.1 * row as f64);
+                let from = (
+                    corner.0 + cell.0 * column as f64,
+                    corner.1 + cell.1 * row as f64,
+                );
                 let to = (from.0 + cell.0, from.1 + cell.1);
                 pen::rectangle(area, from, (to.0 - gap, to.1 - gap), color)?;
                 if let Some(texts) = &self.texts {
                     let middle = ((from.0 + to.0 - gap) / 2.0, (from.1 + to.1 - gap) / 2.0);
-                    pen::text(area, &texts[row][column], TEXT, ink_on(color), middle, Anchor::Middle)?;
+                    pen::text(
+                        area,
+                        &texts[row][column],
+                        TEXT,
+                        ink_on(color),
+                        middle,
+                        Anchor::Middle,
+                    )?;
                 }
             }
         }
@@ -232,12 +275,21 @@ impl Heatmap {
         let (top, bottom) = (corner.1, corner.1 + cell.1 * self.values.len() as f64);
         let height = (bottom - top) / SHADES as f64;
         for shade in 0..SHADES {
-            let color = self.colors.at((SHADES - 1 - shade) as f64 / (SHADES - 1) as f64);
+            let color = self
+                .colors
+                .at((SHADES - 1 - shade) as f64 / (SHADES - 1) as f64);
             let at = top + height * shade as f64;
             pen::rectangle(area, (left, at), (left + BAR, at + height), color)?;
         }
         for (label, height) in labels.iter().zip([bottom - TEXT / 2.0, top + TEXT / 2.0]) {
-            pen::text(area, label, TEXT, MUTED, (left + BAR + 6.0, height), Anchor::Left)?;
+            pen::text(
+                area,
+                label,
+                TEXT,
+                MUTED,
+                (left + BAR + 6.0, height),
+                Anchor::Left,
+            )?;
         }
         Ok(())
     }
@@ -260,7 +312,10 @@ impl Heatmap {
             }
         }
         if !self.x_label.is_empty() {
-            let at = (corner.0 + cell.0 * columns as f64 / 2.0, bottom + self.names_below() + 6.0);
+            let at = (
+                corner.0 + cell.0 * columns as f64 / 2.0,
+                bottom + self.names_below() + 6.0,
+            );
             pen::text(area, &self.x_label, LABEL, MUTED, at, Anchor::Top)?;
         }
         if !self.y_label.is_empty() {
@@ -277,7 +332,8 @@ mod tests {
 
     #[test]
     fn every_cell_is_drawn_with_its_text() {
-        let map = Heatmap::new("m", vec![vec![1.0, 2.0], vec![3.0]]).cell_texts(|r, c| format!("cell {r}{c}"));
+        let map = Heatmap::new("m", vec![vec![1.0, 2.0], vec![3.0]])
+            .cell_texts(|r, c| format!("cell {r}{c}"));
         let svg = map.to_svg().unwrap();
         assert_eq!(svg.matches("cell ").count(), 3);
         // Three cells and the paper.
@@ -286,8 +342,16 @@ mod tests {
 
     #[test]
     fn degenerate_maps_are_drawn() {
-        for rows in [vec![], vec![vec![]], vec![vec![f64::NAN]], vec![vec![0.0; 3]; 2]] {
-            let svg = Heatmap::new("m", rows).row_names(["a", "b", "c", "d"]).to_svg().unwrap();
+        for rows in [
+            vec![],
+            vec![vec![]],
+            vec![vec![f64::NAN]],
+            vec![vec![0.0; 3]; 2],
+        ] {
+            let svg = Heatmap::new("m", rows)
+                .row_names(["a", "b", "c", "d"])
+                .to_svg()
+                .unwrap();
             assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
         }
     }

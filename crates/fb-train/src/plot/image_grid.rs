@@ -110,10 +110,21 @@ impl ImageGrid {
     /// Width and height from one image to the next.
     fn step(&self) -> (f64, f64) {
         let magnification = self.magnification();
-        let caption = if self.captions.is_empty() { 0.0 } else { TEXT + 4.0 };
-        let text = self.captions.iter().map(|caption| font::width(caption, TEXT)).fold(0.0, f64::max);
+        let caption = if self.captions.is_empty() {
+            0.0
+        } else {
+            TEXT + 4.0
+        };
+        let text = self
+            .captions
+            .iter()
+            .map(|caption| font::width(caption, TEXT))
+            .fold(0.0, f64::max);
         let width = (self.dims[2] as f64 * magnification).max(text).ceil();
-        (width + GAP, self.dims[1] as f64 * magnification + caption + GAP)
+        (
+            width + GAP,
+            self.dims[1] as f64 * magnification + caption + GAP,
+        )
     }
 
     fn rows(&self) -> usize {
@@ -130,21 +141,45 @@ impl Draw for ImageGrid {
         let step = self.step();
         let width = (step.0 * self.columns as f64 - GAP).max(font::width(&self.title, TITLE));
         let height = TITLE + 14.0 + step.1 * self.rows() as f64;
-        ((width + 2.0 * MARGIN).ceil() as u32, (height + 2.0 * MARGIN).ceil() as u32)
+        (
+            (width + 2.0 * MARGIN).ceil() as u32,
+            (height + 2.0 * MARGIN).ceil() as u32,
+        )
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        pen::text(area, &self.title, TITLE, INK, (MARGIN, MARGIN), Anchor::TopLeft)?;
+        pen::text(
+            area,
+            &self.title,
+            TITLE,
+            INK,
+            (MARGIN, MARGIN),
+            Anchor::TopLeft,
+        )?;
         let step = self.step();
         let image_size = self.dims[1] * self.dims[2];
         for index in 0..self.dims[0] {
             let (row, column) = (index / self.columns, index % self.columns);
-            let at = (MARGIN + step.0 * column as f64, MARGIN + TITLE + 14.0 + step.1 * row as f64);
-            self.draw_image(area, &self.images[index * image_size..(index + 1) * image_size], at)?;
+            let at = (
+                MARGIN + step.0 * column as f64,
+                MARGIN + TITLE + 14.0 + step.1 * row as f64,
+            );
+            self.draw_image(
+                area,
+                &self.images[index * image_size..(index + 1) * image_size],
+                at,
+            )?;
             if let Some(caption) = self.captions.get(index) {
                 let width = self.dims[2] as f64 * self.magnification();
                 let below = self.dims[1] as f64 * self.magnification() + 3.0;
-                pen::text(area, caption, TEXT, MUTED, (at.0 + width / 2.0, at.1 + below), Anchor::Top)?;
+                pen::text(
+                    area,
+                    caption,
+                    TEXT,
+                    MUTED,
+                    (at.0 + width / 2.0, at.1 + below),
+                    Anchor::Top,
+                )?;
             }
         }
         Ok(())
@@ -153,11 +188,19 @@ impl Draw for ImageGrid {
 
 impl ImageGrid {
     /// One image; neighbours of the same colour become one rectangle, or a plain background would fill the file.
-    fn draw_image<DB: DrawingBackend>(&self, area: &Area<DB>, pixels: &[f64], at: (f64, f64)) -> Drawn<DB> {
+    fn draw_image<DB: DrawingBackend>(
+        &self,
+        area: &Area<DB>,
+        pixels: &[f64],
+        at: (f64, f64),
+    ) -> Drawn<DB> {
         let side = self.magnification();
         let (low, high) = self.colors.range(self.images.iter().copied());
         for (row, values) in pixels.chunks(self.dims[2].max(1)).enumerate() {
-            let colors: Vec<_> = values.iter().map(|value| self.colors.at((value - low) / (high - low))).collect();
+            let colors: Vec<_> = values
+                .iter()
+                .map(|value| self.colors.at((value - low) / (high - low)))
+                .collect();
             let mut start = 0;
             for run in colors.chunk_by(|a, b| a == b) {
                 let from = (at.0 + side * start as f64, at.1 + side * row as f64);
@@ -193,6 +236,11 @@ mod tests {
     #[test]
     fn other_shapes_are_refused() {
         let error = ImageGrid::new("digits", &Tensor::zeros([5, 64])).unwrap_err();
-        assert!(error.to_string().contains("found a tensor of shape [5, 64]"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("found a tensor of shape [5, 64]"),
+            "{error}"
+        );
     }
 }

@@ -29,7 +29,11 @@ pub(super) fn arrange<'a>(names: impl Iterator<Item = (&'a str, Rgb)>, width: f6
         if x > 0.0 && x + needed > width {
             (x, y) = (0.0, y + ROW);
         }
-        entries.push(Entry { name: name.to_string(), color, at: (x, y) });
+        entries.push(Entry {
+            name: name.to_string(),
+            color,
+            at: (x, y),
+        });
         x += needed + BETWEEN;
     }
     entries

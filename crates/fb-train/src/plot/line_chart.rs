@@ -89,8 +89,15 @@ impl LineChart {
 
     /// One more line, with its name in the legend.
     #[must_use]
-    pub fn line(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        self.lines.push(Line { name: name.into(), points: points.into_iter().collect() });
+    pub fn line(
+        mut self,
+        name: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Self {
+        self.lines.push(Line {
+            name: name.into(),
+            points: points.into_iter().collect(),
+        });
         self
     }
 
@@ -153,7 +160,11 @@ impl LineChart {
     }
 
     fn color(&self, index: usize) -> Rgb {
-        if self.ordered { color::ordered_line(index, self.lines.len()) } else { color::line(index) }
+        if self.ordered {
+            color::ordered_line(index, self.lines.len())
+        } else {
+            color::line(index)
+        }
     }
 
     /// Whether a point has a place on the axes.
@@ -162,7 +173,10 @@ impl LineChart {
     }
 
     fn points(&self) -> impl Iterator<Item = (f64, f64)> {
-        let points = self.lines.iter().flat_map(|line| line.points.iter().copied());
+        let points = self
+            .lines
+            .iter()
+            .flat_map(|line| line.points.iter().copied());
         points.filter(|point| self.visible(point))
     }
 
@@ -176,7 +190,11 @@ impl LineChart {
 
     /// The vertical range with some air above and below, except where the chart was told to end.
     fn y_range(&self) -> Range<f64> {
-        let asked = self.include_y.iter().copied().filter(|&y| self.visible(&(0.0, y)));
+        let asked = self
+            .include_y
+            .iter()
+            .copied()
+            .filter(|&y| self.visible(&(0.0, y)));
         let Some((low, high)) = extremes(self.points().map(|(_, y)| y).chain(asked)) else {
             return if self.log_y { 0.1..1.0 } else { 0.0..1.0 };
         };
@@ -203,7 +221,10 @@ impl Draw for LineChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let axes = Axes { x: self.x_range().into(), y: self.scaled_y_range().into() };
+        let axes = Axes {
+            x: self.x_range().into(),
+            y: self.scaled_y_range().into(),
+        };
         let y_ticks = self.y_ticks(&axes.y);
         let frame = self.draw_surroundings(area, &y_ticks)?;
         self.draw_rows(area, &frame, &axes, &y_ticks)?;
@@ -267,7 +288,10 @@ impl LineChart {
         if self.log_y {
             let values = ticks::log_ticks(self.y_range());
             let labels = values.iter().map(|&tick| ticks::log_label(tick)).collect();
-            return Ticks { at: values.into_iter().map(f64::log10).collect(), labels };
+            return Ticks {
+                at: values.into_iter().map(f64::log10).collect(),
+                labels,
+            };
         }
         let at = axis.key_points(BoldPoints(8));
         let labels = ticks::labels(&at);
@@ -275,36 +299,92 @@ impl LineChart {
     }
 
     /// Grid lines and their values.
-    fn draw_rows<DB: DrawingBackend>(&self, area: &Area<DB>, frame: &Frame, axes: &Axes, ticks: &Ticks) -> Drawn<DB> {
+    fn draw_rows<DB: DrawingBackend>(
+        &self,
+        area: &Area<DB>,
+        frame: &Frame,
+        axes: &Axes,
+        ticks: &Ticks,
+    ) -> Drawn<DB> {
         for (&tick, label) in ticks.at.iter().zip(&ticks.labels) {
             let height = f64::from(axes.y.map(&tick, frame.rows())) / pen::UNITS;
             pen::line(area, (frame.left, height), (frame.right, height), GRID, 1.0)?;
-            pen::text(area, label, TICK, MUTED, (frame.left - 8.0, height), Anchor::Right)?;
+            pen::text(
+                area,
+                label,
+                TICK,
+                MUTED,
+                (frame.left - 8.0, height),
+                Anchor::Right,
+            )?;
         }
         Ok(())
     }
 
     /// The horizontal axis and its values.
-    fn draw_columns<DB: DrawingBackend>(&self, area: &Area<DB>, frame: &Frame, axes: &Axes) -> Drawn<DB> {
-        pen::line(area, (frame.left, frame.bottom), (frame.right, frame.bottom), AXIS, 1.0)?;
+    fn draw_columns<DB: DrawingBackend>(
+        &self,
+        area: &Area<DB>,
+        frame: &Frame,
+        axes: &Axes,
+    ) -> Drawn<DB> {
+        pen::line(
+            area,
+            (frame.left, frame.bottom),
+            (frame.right, frame.bottom),
+            AXIS,
+            1.0,
+        )?;
         let ticks = self.x_ticks(&axes.x, frame.right - frame.left);
         for (&tick, label) in ticks.at.iter().zip(&ticks.labels) {
             let place = f64::from(axes.x.map(&tick, frame.columns())) / pen::UNITS;
-            pen::line(area, (place, frame.bottom), (place, frame.bottom + 4.0), AXIS, 1.0)?;
-            pen::text(area, label, TICK, MUTED, (place, frame.bottom + 8.0), Anchor::Top)?;
+            pen::line(
+                area,
+                (place, frame.bottom),
+                (place, frame.bottom + 4.0),
+                AXIS,
+                1.0,
+            )?;
+            pen::text(
+                area,
+                label,
+                TICK,
+                MUTED,
+                (place, frame.bottom + 8.0),
+                Anchor::Top,
+            )?;
         }
         Ok(())
     }
 
     /// Title, legend and axis labels; what they leave is the frame of the lines.
-    fn draw_surroundings<DB: DrawingBackend>(&self, area: &Area<DB>, y_ticks: &Ticks) -> Result<Frame, Failure<DB>> {
+    fn draw_surroundings<DB: DrawingBackend>(
+        &self,
+        area: &Area<DB>,
+        y_ticks: &Ticks,
+    ) -> Result<Frame, Failure<DB>> {
         let (width, height) = (f64::from(self.size.0), f64::from(self.size.1));
-        pen::text(area, &self.title, TITLE, INK, (MARGIN, MARGIN), Anchor::TopLeft)?;
-        let names = self.lines.iter().enumerate().map(|(index, line)| (line.name.as_str(), self.color(index)));
+        pen::text(
+            area,
+            &self.title,
+            TITLE,
+            INK,
+            (MARGIN, MARGIN),
+            Anchor::TopLeft,
+        )?;
+        let names = self
+            .lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| (line.name.as_str(), self.color(index)));
         let entries = legend::arrange(names, width - 2.0 * MARGIN);
         let legend_top = MARGIN + TITLE + 8.0;
         legend::draw(area, &entries, (MARGIN, legend_top))?;
-        let tick_width = y_ticks.labels.iter().map(|label| font::width(label, TICK)).fold(0.0, f64::max);
+        let tick_width = y_ticks
+            .labels
+            .iter()
+            .map(|label| font::width(label, TICK))
+            .fold(0.0, f64::max);
         let mut frame = Frame {
             left: MARGIN + tick_width + 8.0,
             top: legend_top + legend::height(&entries) + 10.0,
@@ -316,7 +396,10 @@ impl LineChart {
         }
         if !self.x_label.is_empty() {
             frame.bottom -= LABEL + 6.0;
-            let at = ((frame.left + frame.right) / 2.0, height - MARGIN - LABEL + 2.0);
+            let at = (
+                (frame.left + frame.right) / 2.0,
+                height - MARGIN - LABEL + 2.0,
+            );
             pen::text(area, &self.x_label, LABEL, MUTED, at, Anchor::Top)?;
         }
         if !self.y_label.is_empty() {
@@ -348,7 +431,11 @@ impl LineChart {
         for stretch in line.points.split(|point| !self.visible(point)) {
             let points: Vec<(i32, i32)> = thin(stretch, POINTS_DRAWN).iter().map(&map).collect();
             for &point in points.iter().filter(|_| dots || points.len() == 1) {
-                area.draw(&Circle::new(point, units(1.5 * LINE), pen::rgb(color).filled()))?;
+                area.draw(&Circle::new(
+                    point,
+                    units(1.5 * LINE),
+                    pen::rgb(color).filled(),
+                ))?;
             }
             if points.len() > 1 {
                 area.draw(&PathElement::new(points, pen::stroke(color, LINE)))?;
@@ -398,7 +485,13 @@ mod tests {
 
     #[test]
     fn degenerate_lines_are_drawn() {
-        for points in [vec![], vec![(1.0, 0.0)], vec![(1.0, f64::NAN)], vec![(1.0, 5.0), (1.0, 5.0)], vec![(0.0, 1e300), (1.0, -1e300)]] {
+        for points in [
+            vec![],
+            vec![(1.0, 0.0)],
+            vec![(1.0, f64::NAN)],
+            vec![(1.0, 5.0), (1.0, 5.0)],
+            vec![(0.0, 1e300), (1.0, -1e300)],
+        ] {
             for chart in [LineChart::new("t"), LineChart::new("t").log_y()] {
                 let svg = chart.line("a", points.clone()).to_svg().unwrap();
                 assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
@@ -419,9 +512,18 @@ mod tests {
 
     #[test]
     fn the_chart_says_what_it_shows() {
-        let chart = LineChart::new("loss & <more>").x_label("epoch").y_label("nats").line("train", [(1.0, 2.0), (2.0, 1.0)]);
+        let chart = LineChart::new("loss & <more>")
+            .x_label("epoch")
+            .y_label("nats")
+            .line("train", [(1.0, 2.0), (2.0, 1.0)]);
         let svg = chart.to_svg().unwrap();
-        for text in ["loss &amp; &lt;more&gt;", "epoch", "nats", "train", "polyline"] {
+        for text in [
+            "loss &amp; &lt;more&gt;",
+            "epoch",
+            "nats",
+            "train",
+            "polyline",
+        ] {
             assert!(svg.contains(text), "{text} is missing in {svg}");
         }
     }

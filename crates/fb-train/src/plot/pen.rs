@@ -83,7 +83,11 @@ pub(super) fn text<DB: DrawingBackend>(
     };
     let color = rgb(color);
     let style = TextStyle::from((FAMILY, size * UNITS * LETTER_SCALE)).color(&color);
-    area.draw_text(content, &style.pos(Pos::new(horizontal, vertical)), point(at))
+    area.draw_text(
+        content,
+        &style.pos(Pos::new(horizontal, vertical)),
+        point(at),
+    )
 }
 
 /// A text that reads upwards, its middle at `at`.
@@ -94,9 +98,13 @@ pub(super) fn upright_text<DB: DrawingBackend>(
     color: Rgb,
     at: At,
 ) -> Drawn<DB> {
-    let font = (FAMILY, size * UNITS * LETTER_SCALE).into_font().transform(FontTransform::Rotate270);
+    let font = (FAMILY, size * UNITS * LETTER_SCALE)
+        .into_font()
+        .transform(FontTransform::Rotate270);
     let color = rgb(color);
-    let style = TextStyle::from(font).color(&color).pos(Pos::new(HPos::Center, VPos::Center));
+    let style = TextStyle::from(font)
+        .color(&color)
+        .pos(Pos::new(HPos::Center, VPos::Center));
     area.draw_text(content, &style, point(at))
 }
 
@@ -108,10 +116,21 @@ pub(super) fn line<DB: DrawingBackend>(
     color: Rgb,
     width: f64,
 ) -> Drawn<DB> {
-    area.draw(&PathElement::new(vec![point(from), point(to)], stroke(color, width)))
+    area.draw(&PathElement::new(
+        vec![point(from), point(to)],
+        stroke(color, width),
+    ))
 }
 
 /// A filled rectangle from its upper left to its lower right corner.
-pub(super) fn rectangle<DB: DrawingBackend>(area: &Area<DB>, from: At, to: At, color: Rgb) -> Drawn<DB> {
-    area.draw(&Rectangle::new([point(from), point(to)], rgb(color).filled()))
+pub(super) fn rectangle<DB: DrawingBackend>(
+    area: &Area<DB>,
+    from: At,
+    to: At,
+    color: Rgb,
+) -> Drawn<DB> {
+    area.draw(&Rectangle::new(
+        [point(from), point(to)],
+        rgb(color).filled(),
+    ))
 }

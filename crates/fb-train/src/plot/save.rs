@@ -7,11 +7,17 @@ use crate::file::write_atomic;
 use plotters::prelude::{DrawingAreaErrorKind, DrawingBackend, IntoDrawingArea, SVGBackend};
 use std::path::Path;
 
-const ENDINGS: &str = if cfg!(feature = "png") { ".svg or .png" } else { ".svg" };
+const ENDINGS: &str = if cfg!(feature = "png") {
+    ".svg or .png"
+} else {
+    ".svg"
+};
 
 /// Writes the drawing in the format that the file's name asks for.
 pub(super) fn save(drawing: &impl Draw, path: &Path) -> Result<()> {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase());
     let bytes = match ending.as_deref() {
         Some("svg") => svg(drawing)?.into_bytes(),
         #[cfg(feature = "png")]
@@ -23,13 +29,24 @@ pub(super) fn save(drawing: &impl Draw, path: &Path) -> Result<()> {
             };
             return Err(foreign(path, format!("\".{other}\""), help));
         }
-        None => return Err(foreign(path, "no ending".to_string(), "add the ending .svg")),
+        None => {
+            return Err(foreign(
+                path,
+                "no ending".to_string(),
+                "add the ending .svg",
+            ));
+        }
     };
     write_atomic(path, |writer| writer.write_all(&bytes))
 }
 
 fn foreign(path: &Path, found: String, help: &'static str) -> Error {
-    Error::PlotFormat { path: path.to_path_buf(), expected: ENDINGS, found, help }
+    Error::PlotFormat {
+        path: path.to_path_buf(),
+        expected: ENDINGS,
+        found,
+        help,
+    }
 }
 
 /// The drawing as the text of an SVG file.
@@ -37,12 +54,16 @@ pub(super) fn svg(drawing: &impl Draw) -> Result<String> {
     let (width, height) = drawing.size();
     let fine = fine_size(drawing);
     let mut text = String::new();
-    paint(drawing, &SVGBackend::with_string(&mut text, fine).into_drawing_area())?;
+    paint(
+        drawing,
+        &SVGBackend::with_string(&mut text, fine).into_drawing_area(),
+    )?;
     // The coordinates are finer than pixels; the picture is shown at its size in pixels, and noisy lines need round
     // joins, or their spikes would reach far beyond their points.
     let head = format!("<svg width=\"{}\" height=\"{}\"", fine.0, fine.1);
-    let shown =
-        format!("<svg width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\"");
+    let shown = format!(
+        "<svg width=\"{width}\" height=\"{height}\" stroke-linejoin=\"round\" stroke-linecap=\"round\""
+    );
     Ok(match text.strip_prefix(&head) {
         Some(rest) => shown + rest,
         None => text,
@@ -54,17 +75,25 @@ pub(super) fn svg(drawing: &impl Draw) -> Result<String> {
 pub(super) fn png(drawing: &impl Draw) -> Result<Vec<u8>> {
     let mut canvas = super::canvas::Canvas::new(drawing.size());
     paint(drawing, &(&mut canvas).into_drawing_area())?;
-    canvas.encode().map_err(|error| undrawable(drawing, error.to_string()))
+    canvas
+        .encode()
+        .map_err(|error| undrawable(drawing, error.to_string()))
 }
 
 /// Width and height in the plotting library's units.
 fn fine_size(drawing: &impl Draw) -> (u32, u32) {
     let (width, height) = drawing.size();
-    (units(f64::from(width)).unsigned_abs(), units(f64::from(height)).unsigned_abs())
+    (
+        units(f64::from(width)).unsigned_abs(),
+        units(f64::from(height)).unsigned_abs(),
+    )
 }
 
 fn paint<DB: DrawingBackend>(drawing: &impl Draw, area: &Area<DB>) -> Result<()> {
-    let painted = area.fill(&rgb(PAPER)).and_then(|()| drawing.draw(area)).and_then(|()| area.present());
+    let painted = area
+        .fill(&rgb(PAPER))
+        .and_then(|()| drawing.draw(area))
+        .and_then(|()| area.present());
     painted.map_err(|error: DrawingAreaErrorKind<_>| undrawable(drawing, error.to_string()))
 }
 
@@ -98,7 +127,12 @@ mod tests {
         if cfg!(feature = "png") {
             assert!(write("a.png").unwrap().starts_with(b"\x89PNG"));
         } else {
-            assert!(write("a.png").unwrap_err().to_string().contains("enable the crate feature \"png\""));
+            assert!(
+                write("a.png")
+                    .unwrap_err()
+                    .to_string()
+                    .contains("enable the crate feature \"png\"")
+            );
         }
     }
 }

@@ -25,10 +25,19 @@ impl Bar {
     pub(super) fn new(epochs: usize, batches: usize) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(PAINTS_PER_SECOND);
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        if let Ok(style) = ProgressStyle::with_template("{prefix}  {bar:28.cyan}  {pos}/{len}  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix}  {bar:28.cyan}  {pos}/{len}  {msg}")
+        {
             bar.set_style(style.progress_chars("━╸ "));
         }
-        Self { bar, epochs, epoch: 0, batches, done: 0, painted: Instant::now() }
+        Self {
+            bar,
+            epochs,
+            epoch: 0,
+            batches,
+            done: 0,
+            painted: Instant::now(),
+        }
     }
 
     /// Empties the bar for the next epoch.
@@ -48,8 +57,10 @@ impl Bar {
     fn paint(&mut self, loss: f64) {
         self.painted = Instant::now();
         self.bar.set_length(self.batches as u64);
-        self.bar.set_prefix(format!("epoch {}/{}", self.epoch, self.epochs));
-        self.bar.set_message(format!("loss {}", number("loss", loss)));
+        self.bar
+            .set_prefix(format!("epoch {}/{}", self.epoch, self.epochs));
+        self.bar
+            .set_message(format!("loss {}", number("loss", loss)));
         self.bar.set_position(self.done as u64);
     }
 
@@ -66,7 +77,10 @@ impl Bar {
 
 impl fmt::Debug for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bar").field("epoch", &self.epoch).field("done", &self.done).finish_non_exhaustive()
+        f.debug_struct("Bar")
+            .field("epoch", &self.epoch)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +97,10 @@ mod tests {
         bar.advance(0.5);
         bar.paint(0.25);
         assert_eq!((bar.bar.position(), bar.bar.length()), (2, Some(10)));
-        assert_eq!((bar.bar.prefix().as_str(), bar.bar.message().as_str()), ("epoch 2/3", "loss 0.2500"));
+        assert_eq!(
+            (bar.bar.prefix().as_str(), bar.bar.message().as_str()),
+            ("epoch 2/3", "loss 0.2500")
+        );
         bar.start(3);
         bar.paint(0.25);
         assert_eq!(bar.bar.position(), 0);

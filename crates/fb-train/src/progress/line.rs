@@ -70,7 +70,12 @@ mod tests {
 
     #[test]
     fn bad_numbers_are_shown_as_they_are() {
-        let record = EpochRecord::new(1).with("loss", f64::NAN).with("iterations", 2.0);
-        assert_eq!(epoch_line(&record, 1, None), "epoch 1/1  loss NaN  iterations 2.0");
+        let record = EpochRecord::new(1)
+            .with("loss", f64::NAN)
+            .with("iterations", 2.0);
+        assert_eq!(
+            epoch_line(&record, 1, None),
+            "epoch 1/1  loss NaN  iterations 2.0"
+        );
     }
 }

@@ -57,7 +57,11 @@ impl Progress {
         let crowded = moving && io::stdout().is_terminal();
         Self {
             epochs,
-            every: if crowded { epochs.div_ceil(LINES_ON_TERMINAL).max(1) } else { 1 },
+            every: if crowded {
+                epochs.div_ceil(LINES_ON_TERMINAL).max(1)
+            } else {
+                1
+            },
             lines: verbosity != Verbosity::Silent,
             bar: moving.then(|| Bar::new(epochs, batches)),
         }
@@ -154,7 +158,11 @@ mod tests {
         let progress = Progress::new(Verbosity::EpochLines, 3, 1);
         assert_eq!(
             lines(&progress, 3),
-            ["epoch 1/3  loss 0.5000", "epoch 2/3  loss 0.5000", "epoch 3/3  loss 0.5000"]
+            [
+                "epoch 1/3  loss 0.5000",
+                "epoch 2/3  loss 0.5000",
+                "epoch 3/3  loss 0.5000"
+            ]
         );
         assert_eq!(lines(&progress.every(0), 3).len(), 3);
     }
@@ -163,7 +171,10 @@ mod tests {
     fn long_runs_may_print_fewer_but_always_the_last() {
         let progress = Progress::new(Verbosity::EpochLines, 25, 1).every(10);
         let epochs = |last| -> Vec<String> {
-            lines(&progress, last).iter().map(|line| line[6..8].to_string()).collect()
+            lines(&progress, last)
+                .iter()
+                .map(|line| line[6..8].to_string())
+                .collect()
         };
         assert_eq!(epochs(25), ["10", "20", "25"]);
         assert_eq!(epochs(14), ["10", "14"]);

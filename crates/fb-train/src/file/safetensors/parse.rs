@@ -3,8 +3,8 @@
 use super::LONGEST_HEADER;
 use crate::error::{Error, Result};
 use crate::file::{AnyTensor, NamedTensors};
-use fb_tensor::{Shape, Tensor};
 use ::safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use fb_tensor::{Shape, Tensor};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -21,13 +21,19 @@ pub(crate) struct Contents {
 /// The bytes are something else, cut off or damaged, or a tensor is of a type or shape that cannot be used.
 pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Contents> {
     check_length(bytes, path)?;
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| unreadable(error, bytes, path))?;
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|error| unreadable(error, bytes, path))?;
     let views = SafeTensors::deserialize(bytes).map_err(|error| unreadable(error, bytes, path))?;
     let mut tensors = NamedTensors::new();
     for (name, view) in views.iter() {
         tensors.insert(name, tensor(name, &view, path)?);
     }
-    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let metadata = header
+        .metadata()
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
     Ok(Contents { tensors, metadata })
 }
 
@@ -39,7 +45,13 @@ fn check_length(bytes: &[u8], path: &Path) -> Result<()> {
     let length = u64::from_le_bytes(*length);
     let plausible = length <= LONGEST_HEADER as u64 && matches!(rest.first(), Some(b'{') | None);
     if !plausible {
-        return Err(foreign(path, format!("a file that starts with {:?}", String::from_utf8_lossy(&bytes[..8]))));
+        return Err(foreign(
+            path,
+            format!(
+                "a file that starts with {:?}",
+                String::from_utf8_lossy(&bytes[..8])
+            ),
+        ));
     }
     if (rest.len() as u64) < length {
         return Err(Error::Damaged {
@@ -75,18 +87,26 @@ fn unreadable(error: SafeTensorError, bytes: &[u8], path: &Path) -> Error {
         help: CUT_OFF,
     };
     match error {
-        SafeTensorError::MetadataIncompleteBuffer => {
-            damaged("tensors", "as many bytes as its header says", format!("a file of {} bytes", bytes.len()))
-        }
-        SafeTensorError::InvalidOffset(name) => {
-            damaged("header", "tensors one after the other", format!("\"{name}\" at another place"))
-        }
-        SafeTensorError::TensorInvalidInfo => {
-            damaged("header", "shapes that fit the bytes of their tensors", "another number of bytes".to_string())
-        }
-        SafeTensorError::ValidationOverflow => {
-            damaged("header", "shapes that fit into memory", "more elements than can be counted".to_string())
-        }
+        SafeTensorError::MetadataIncompleteBuffer => damaged(
+            "tensors",
+            "as many bytes as its header says",
+            format!("a file of {} bytes", bytes.len()),
+        ),
+        SafeTensorError::InvalidOffset(name) => damaged(
+            "header",
+            "tensors one after the other",
+            format!("\"{name}\" at another place"),
+        ),
+        SafeTensorError::TensorInvalidInfo => damaged(
+            "header",
+            "shapes that fit the bytes of their tensors",
+            "another number of bytes".to_string(),
+        ),
+        SafeTensorError::ValidationOverflow => damaged(
+            "header",
+            "shapes that fit into memory",
+            "more elements than can be counted".to_string(),
+        ),
         other => damaged("header", "JSON that describes tensors", other.to_string()),
     }
 }
@@ -101,7 +121,11 @@ fn tensor(name: &str, view: &TensorView<'_>, path: &Path) -> Result<AnyTensor> {
     };
     let shape = Shape::try_new(view.shape()).map_err(|error| {
         let expected = "a shape that a tensor can have".to_string();
-        refused(expected, format!("{:?} ({error})", view.shape()), "merge or drop axes before saving")
+        refused(
+            expected,
+            format!("{:?} ({error})", view.shape()),
+            "merge or drop axes before saving",
+        )
     })?;
     let data = view.data();
     match view.dtype() {
@@ -109,10 +133,14 @@ fn tensor(name: &str, view: &TensorView<'_>, path: &Path) -> Result<AnyTensor> {
         Dtype::F64 => Ok(Tensor::try_from_vec(numbers(data, f64::from_le_bytes), shape)?.into()),
         Dtype::I64 => Ok(Tensor::try_from_vec(numbers(data, i64::from_le_bytes), shape)?.into()),
         Dtype::BOOL => match data.iter().find(|byte| **byte > 1) {
-            Some(byte) => {
-                Err(refused("flags 0 and 1".to_string(), format!("the byte {byte}"), "save the tensor as u8 or i64"))
-            }
-            None => Ok(Tensor::try_from_vec(data.iter().map(|&byte| byte == 1).collect(), shape)?.into()),
+            Some(byte) => Err(refused(
+                "flags 0 and 1".to_string(),
+                format!("the byte {byte}"),
+                "save the tensor as u8 or i64",
+            )),
+            None => Ok(
+                Tensor::try_from_vec(data.iter().map(|&byte| byte == 1).collect(), shape)?.into(),
+            ),
         },
         other => Err(refused(
             "elements of type F32, F64, I64 or BOOL".to_string(),

@@ -24,7 +24,11 @@ impl<'a> Layout<'a> {
     ///
     /// # Errors
     /// A tensor has a name that the format reserves, or there are too many names.
-    pub(crate) fn new(tensors: &'a NamedTensors, metadata: &BTreeMap<String, String>, path: &Path) -> Result<Self> {
+    pub(crate) fn new(
+        tensors: &'a NamedTensors,
+        metadata: &BTreeMap<String, String>,
+        path: &Path,
+    ) -> Result<Self> {
         let mut entries: Vec<(&str, &AnyTensor)> = tensors.iter().collect();
         // Wide elements first, so that each tensor is aligned for whoever maps the file into memory.
         entries.sort_by_key(|(_, tensor)| std::cmp::Reverse(element_size(tensor)));
@@ -32,7 +36,11 @@ impl<'a> Layout<'a> {
         let infos = entries.iter().map(|&(name, tensor)| {
             let start = end;
             end += tensor.shape().elements() * element_size(tensor);
-            let info = TensorInfo { dtype: dtype(tensor), shape: tensor.shape().to_vec(), data_offsets: (start, end) };
+            let info = TensorInfo {
+                dtype: dtype(tensor),
+                shape: tensor.shape().to_vec(),
+                data_offsets: (start, end),
+            };
             (name, info)
         });
         let infos: Vec<(&str, TensorInfo)> = infos.collect();
@@ -43,10 +51,18 @@ impl<'a> Layout<'a> {
             help: "the names and metadata of tensors must be text",
         })?;
         let problem = match entries.iter().find(|(name, _)| *name == METADATA) {
-            Some(_) => Some((METADATA, "any other name", "a name that the format reserves", "rename the tensor")),
-            None if header.len() > LONGEST_HEADER => {
-                Some(("", "names and metadata of at most 100 MB together", "more", "save fewer or larger tensors"))
-            }
+            Some(_) => Some((
+                METADATA,
+                "any other name",
+                "a name that the format reserves",
+                "rename the tensor",
+            )),
+            None if header.len() > LONGEST_HEADER => Some((
+                "",
+                "names and metadata of at most 100 MB together",
+                "more",
+                "save fewer or larger tensors",
+            )),
             None => None,
         };
         if let Some((tensor, expected, found, help)) = problem {
@@ -58,7 +74,11 @@ impl<'a> Layout<'a> {
                 help,
             });
         }
-        Ok(Self { header, tensors: entries.into_iter().map(|(_, tensor)| tensor).collect(), data_len: end })
+        Ok(Self {
+            header,
+            tensors: entries.into_iter().map(|(_, tensor)| tensor).collect(),
+            data_len: end,
+        })
     }
 
     /// The number of bytes that [`write`](Self::write) writes.
@@ -70,12 +90,17 @@ impl<'a> Layout<'a> {
     pub(crate) fn write(&self, writer: &mut dyn Write) -> io::Result<()> {
         writer.write_all(&(self.header.len() as u64).to_le_bytes())?;
         writer.write_all(&self.header)?;
-        self.tensors.iter().try_for_each(|tensor| tensor.with_bytes(|bytes| writer.write_all(bytes)))
+        self.tensors
+            .iter()
+            .try_for_each(|tensor| tensor.with_bytes(|bytes| writer.write_all(bytes)))
     }
 }
 
 /// The header as JSON, padded with spaces to a multiple of 8 bytes.
-fn header(infos: &[(&str, TensorInfo)], metadata: &BTreeMap<String, String>) -> serde_json::Result<Vec<u8>> {
+fn header(
+    infos: &[(&str, TensorInfo)],
+    metadata: &BTreeMap<String, String>,
+) -> serde_json::Result<Vec<u8>> {
     let mut header = Vec::new();
     let mut json = serde_json::Serializer::new(&mut header);
     let mut map = json.serialize_map(None)?;

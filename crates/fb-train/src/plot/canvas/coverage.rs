@@ -11,7 +11,11 @@ pub(super) struct Coverage {
 
 impl Coverage {
     /// Nothing covered yet, in the part of a canvas that holds all points and a margin around them.
-    pub(super) fn around(points: impl Iterator<Item = (f64, f64)>, margin: f64, canvas: (usize, usize)) -> Self {
+    pub(super) fn around(
+        points: impl Iterator<Item = (f64, f64)>,
+        margin: f64,
+        canvas: (usize, usize),
+    ) -> Self {
         let (mut low, mut high) = ((f64::INFINITY, f64::INFINITY), (0.0_f64, 0.0_f64));
         for (x, y) in points {
             low = (low.0.min(x), low.1.min(y));
@@ -22,13 +26,28 @@ impl Coverage {
         let (left, top) = (start(low.0, canvas.0), start(low.1, canvas.1));
         let width = end(high.0, canvas.0).saturating_sub(left);
         let height = end(high.1, canvas.1).saturating_sub(top);
-        Self { left, top, width, height, shares: vec![0.0; width * height] }
+        Self {
+            left,
+            top,
+            width,
+            height,
+            shares: vec![0.0; width * height],
+        }
     }
 
     /// Calls `f` with column, row and share of every pixel that is covered at all.
     pub(super) fn for_each(&self, mut f: impl FnMut(usize, usize, f64)) {
-        for (index, &share) in self.shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-            f(self.left + index % self.width, self.top + index / self.width, f64::from(share));
+        for (index, &share) in self
+            .shares
+            .iter()
+            .enumerate()
+            .filter(|(_, share)| **share > 0.0)
+        {
+            f(
+                self.left + index % self.width,
+                self.top + index / self.width,
+                f64::from(share),
+            );
         }
     }
 
@@ -37,12 +56,22 @@ impl Coverage {
     /// Lines that follow each other are joined by the larger share, not the sum, or joints would look swollen.
     pub(super) fn stroke(&mut self, from: (f64, f64), to: (f64, f64), radius: f64) {
         let reach = radius + 1.0;
-        let rows = self.span(from.1.min(to.1) - reach, from.1.max(to.1) + reach, self.top, self.height);
+        let rows = self.span(
+            from.1.min(to.1) - reach,
+            from.1.max(to.1) + reach,
+            self.top,
+            self.height,
+        );
         for row in rows {
             let y = (self.top + row) as f64 + 0.5;
             // Only the part of the line that passes near this row can cover its pixels.
             let (near, far) = clip(from, to, y - reach, y + reach);
-            let columns = self.span(near.min(far) - reach, near.max(far) + reach, self.left, self.width);
+            let columns = self.span(
+                near.min(far) - reach,
+                near.max(far) + reach,
+                self.left,
+                self.width,
+            );
             for column in columns {
                 let x = (self.left + column) as f64 + 0.5;
                 let share = (radius + 0.5 - distance((x, y), from, to)).clamp(0.0, 1.0) as f32;
@@ -67,7 +96,11 @@ impl Coverage {
 
     /// Notes for each row that an edge crosses by how much the covered area grows or shrinks from here on rightwards.
     fn edge(&mut self, from: (f64, f64), to: (f64, f64)) {
-        let (sign, above, below) = if from.1 < to.1 { (1.0, from, to) } else { (-1.0, to, from) };
+        let (sign, above, below) = if from.1 < to.1 {
+            (1.0, from, to)
+        } else {
+            (-1.0, to, from)
+        };
         let slope = (below.0 - above.0) / (below.1 - above.1);
         let (left, top) = (self.left as f64, self.top as f64);
         for row in self.span(above.1, below.1, self.top, self.height) {
@@ -76,7 +109,9 @@ impl Coverage {
             if end <= start {
                 continue;
             }
-            let x = |y: f64| (above.0 + (y - above.1) * slope - left).clamp(0.0, self.width as f64 - 1.0);
+            let x = |y: f64| {
+                (above.0 + (y - above.1) * slope - left).clamp(0.0, self.width as f64 - 1.0)
+            };
             let (a, b) = (x(start), x(end));
             self.crossing(row, a.min(b), a.max(b), sign * (end - start));
         }
@@ -87,7 +122,11 @@ impl Coverage {
         let shares = &mut self.shares[row * self.width..(row + 1) * self.width];
         for column in low as usize..=high as usize {
             let (start, end) = ((column as f64).max(low), (column as f64 + 1.0).min(high));
-            let part = if high > low { height * (end - start) / (high - low) } else { height };
+            let part = if high > low {
+                height * (end - start) / (high - low)
+            } else {
+                height
+            };
             let right_of_edge = column as f64 + 1.0 - (start + end) / 2.0;
             shares[column] += (part * right_of_edge) as f32;
             if let Some(next) = shares.get_mut(column + 1) {
@@ -122,7 +161,11 @@ fn clip(from: (f64, f64), to: (f64, f64), low: f64, high: f64) -> (f64, f64) {
 fn distance(point: (f64, f64), from: (f64, f64), to: (f64, f64)) -> f64 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let length = dx * dx + dy * dy;
-    let along = if length > 0.0 { ((point.0 - from.0) * dx + (point.1 - from.1) * dy) / length } else { 0.0 };
+    let along = if length > 0.0 {
+        ((point.0 - from.0) * dx + (point.1 - from.1) * dy) / length
+    } else {
+        0.0
+    };
     let along = along.clamp(0.0, 1.0);
     (point.0 - from.0 - along * dx).hypot(point.1 - from.1 - along * dy)
 }
@@ -160,7 +203,11 @@ mod tests {
         let mut coverage = Coverage::around([(5.0, 5.0), (25.0, 20.0)].into_iter(), 4.0, (40, 40));
         coverage.stroke((5.0, 5.0), (25.0, 20.0), 2.0);
         let expected = 25.0 * 4.0 + std::f64::consts::PI * 4.0;
-        assert!((area(&coverage) - expected).abs() < 2.0, "{} instead of {expected}", area(&coverage));
+        assert!(
+            (area(&coverage) - expected).abs() < 2.0,
+            "{} instead of {expected}",
+            area(&coverage)
+        );
         // The same stroke again changes nothing.
         coverage.stroke((25.0, 20.0), (5.0, 5.0), 2.0);
         assert!((area(&coverage) - expected).abs() < 2.0);
@@ -170,9 +217,13 @@ mod tests {
     fn shapes_may_leave_the_canvas() {
         let corners = [(-50.0, -50.0), (90.0, -50.0), (90.0, 90.0), (-50.0, 90.0)];
         assert!(area(&filled(&corners)) >= 39.0 * 39.0);
-        let mut coverage = Coverage::around([(-9.0, -9.0), (99.0, 99.0)].into_iter(), 2.0, (40, 40));
+        let mut coverage =
+            Coverage::around([(-9.0, -9.0), (99.0, 99.0)].into_iter(), 2.0, (40, 40));
         coverage.stroke((-9.0, -9.0), (99.0, 99.0), 1.0);
         assert!(area(&coverage) > 40.0);
-        assert_eq!(area(&Coverage::around(std::iter::empty(), 1.0, (40, 40))), 0.0);
+        assert_eq!(
+            area(&Coverage::around(std::iter::empty(), 1.0, (40, 40))),
+            0.0
+        );
     }
 }

@@ -13,7 +13,12 @@ pub(super) fn font_size(style: &impl BackendTextStyle) -> f64 {
 }
 
 /// The outlines of a text that stands at `at`, in pixels of the file.
-pub(super) fn contours(text: &str, style: &impl BackendTextStyle, at: (f64, f64), scale: f64) -> Vec<Vec<(f64, f64)>> {
+pub(super) fn contours(
+    text: &str,
+    style: &impl BackendTextStyle,
+    at: (f64, f64),
+    scale: f64,
+) -> Vec<Vec<(f64, f64)>> {
     let size = font_size(style) * scale;
     let width = font::width(text, size);
     let left = match style.anchor().h_pos {
@@ -35,7 +40,12 @@ pub(super) fn contours(text: &str, style: &impl BackendTextStyle, at: (f64, f64)
     let mut contours = Vec::new();
     for glyph in text.chars().filter_map(font::glyph) {
         let to_text = |(x, y): (f64, f64)| place((pen + x * size / 1000.0, y * size / 1000.0));
-        contours.extend(glyph.contours.iter().map(|contour| flatten(contour).into_iter().map(to_text).collect()));
+        contours.extend(
+            glyph
+                .contours
+                .iter()
+                .map(|contour| flatten(contour).into_iter().map(to_text).collect()),
+        );
         pen += f64::from(glyph.advance) * size / 1000.0;
     }
     contours

@@ -9,13 +9,19 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub(super) struct Glyph {
     pub(super) advance: u16,
-    #[cfg_attr(not(feature = "png"), allow(dead_code, reason = "SVG viewers bring their own outlines"))]
+    #[cfg_attr(
+        not(feature = "png"),
+        allow(dead_code, reason = "SVG viewers bring their own outlines")
+    )]
     pub(super) contours: Vec<Vec<Point>>,
 }
 
 /// A point of a contour of quadratic splines.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "png"), allow(dead_code, reason = "SVG viewers bring their own outlines"))]
+#[cfg_attr(
+    not(feature = "png"),
+    allow(dead_code, reason = "SVG viewers bring their own outlines")
+)]
 pub(super) struct Point {
     pub(super) x: i16,
     pub(super) y: i16,
@@ -35,7 +41,10 @@ pub(super) fn glyph(character: char) -> Option<&'static Glyph> {
 
 /// How wide a text of this font size is, in the unit of the size.
 pub(super) fn width(text: &str, size: f64) -> f64 {
-    let advances = text.chars().filter_map(glyph).map(|glyph| f64::from(glyph.advance));
+    let advances = text
+        .chars()
+        .filter_map(glyph)
+        .map(|glyph| f64::from(glyph.advance));
     advances.sum::<f64>() * size / 1000.0
 }
 
@@ -47,7 +56,9 @@ fn parse(mut bytes: &[u8]) -> Option<HashMap<char, Glyph>> {
         let character = char::from_u32(u32::from_le_bytes(take(&mut bytes)?))?;
         let advance = u16::from_le_bytes(take(&mut bytes)?);
         let contours = u16::from_le_bytes(take(&mut bytes)?);
-        let contours = (0..contours).map(|_| contour(&mut bytes)).collect::<Option<_>>()?;
+        let contours = (0..contours)
+            .map(|_| contour(&mut bytes))
+            .collect::<Option<_>>()?;
         font.insert(character, Glyph { advance, contours });
     }
     Some(font)
@@ -59,7 +70,11 @@ fn contour(bytes: &mut &[u8]) -> Option<Vec<Point>> {
         let x = i16::from_le_bytes(take(bytes)?);
         let y = i16::from_le_bytes(take(bytes)?);
         let [on_curve] = take(bytes)?;
-        Some(Point { x, y, on_curve: on_curve == 1 })
+        Some(Point {
+            x,
+            y,
+            on_curve: on_curve == 1,
+        })
     };
     (0..points).map(point).collect()
 }
@@ -81,7 +96,10 @@ mod tests {
         assert!(('!'..='~').all(|character| !font[&character].contours.is_empty()));
         assert!(font[&' '].contours.is_empty());
         // An "o" is a ring: two contours. An "i" is a stem and a dot.
-        assert_eq!((font[&'o'].contours.len(), font[&'i'].contours.len()), (2, 2));
+        assert_eq!(
+            (font[&'o'].contours.len(), font[&'i'].contours.len()),
+            (2, 2)
+        );
     }
 
     #[test]
