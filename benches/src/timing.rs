@@ -31,5 +31,8 @@ pub fn time(mut step: impl FnMut()) -> Timing {
         times.push(before.elapsed());
     }
     times.sort_unstable();
-    Timing { median_ms: times[times.len() / 2].as_secs_f64() * 1e3, runs: times.len() }
+    Timing {
+        median_ms: times[times.len() / 2].as_secs_f64() * 1e3,
+        runs: times.len(),
+    }
 }

@@ -34,11 +34,26 @@ impl Workload {
 
 /// All workloads.
 pub const ALL: [Workload; 5] = [
-    Workload { name: "xor_step", make: xor_step },
-    Workload { name: "mlp", make: mlp },
-    Workload { name: "feedback", make: feedback },
-    Workload { name: "gemm_256", make: || Ok(gemm(256)) },
-    Workload { name: "gemm_1024", make: || Ok(gemm(1024)) },
+    Workload {
+        name: "xor_step",
+        make: xor_step,
+    },
+    Workload {
+        name: "mlp",
+        make: mlp,
+    },
+    Workload {
+        name: "feedback",
+        make: feedback,
+    },
+    Workload {
+        name: "gemm_256",
+        make: || Ok(gemm(256)),
+    },
+    Workload {
+        name: "gemm_1024",
+        make: || Ok(gemm(1024)),
+    },
 ];
 
 /// The workload of this name.
@@ -55,10 +70,16 @@ fn labels(rows: usize) -> Tensor<i64> {
     Tensor::<f32>::uniform([rows], 0.0, 10.0, &mut Key::new(7).rng()).cast()
 }
 
-fn train(network: Sequential, loss: impl Loss<f32> + 'static, samples: Samples) -> fb::Result<Step> {
+fn train(
+    network: Sequential,
+    loss: impl Loss<f32> + 'static,
+    samples: Samples,
+) -> fb::Result<Step> {
     let mut model: Model = network.build()?.compile(Adam::new(1e-3), loss, ())?;
     Ok(Box::new(move || {
-        model.train_batch(&samples).expect("the workload's data fit its network");
+        model
+            .train_batch(&samples)
+            .expect("the workload's data fit its network");
     }))
 }
 
@@ -81,7 +102,10 @@ fn mlp() -> fb::Result<Step> {
         .layer("hidden1", Dense::new(512).activation(Activation::Relu))
         .layer("hidden2", Dense::new(512).activation(Activation::Relu))
         .layer("output", Dense::new(10));
-    let samples = Samples { inputs: Inputs::Float(normal([128, 784], 1)), targets: labels(128).into() };
+    let samples = Samples {
+        inputs: Inputs::Float(normal([128, 784], 1)),
+        targets: labels(128).into(),
+    };
     train(network, CrossEntropy::new(), samples)
 }
 
@@ -94,7 +118,10 @@ fn feedback() -> fb::Result<Step> {
         .feedback("output", "hidden1")
         .feedback("hidden2", "hidden1")
         .schedule(Unroll::iterations(20));
-    let samples = Samples { inputs: Inputs::Float(normal([32, 64], 2)), targets: labels(32).into() };
+    let samples = Samples {
+        inputs: Inputs::Float(normal([32, 64], 2)),
+        targets: labels(32).into(),
+    };
     train(network, CrossEntropy::new(), samples)
 }
 

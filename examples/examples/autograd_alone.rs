@@ -24,7 +24,9 @@ fn bell<F: Float>(x: &Var<F>) -> Var<F> {
     let argument = x.tensor().clone();
     let result = argument.square().negate().exp();
     let y = result.clone();
-    Var::custom("bell", &[x], result, move |g| vec![Some(g * &argument * &y * F::from_f64(-2.0))])
+    Var::custom("bell", &[x], result, move |g| {
+        vec![Some(g * &argument * &y * F::from_f64(-2.0))]
+    })
 }
 
 /// The same with a slip in the derivative.
@@ -32,7 +34,9 @@ fn bell_with_a_slip(x: &Var<f64>) -> Var<f64> {
     let argument = x.tensor().clone();
     let result = argument.square().negate().exp();
     let y = result.clone();
-    Var::custom("bell", &[x], result, move |g| vec![Some(g * &argument * &y * -1.0)])
+    Var::custom("bell", &[x], result, move |g| {
+        vec![Some(g * &argument * &y * -1.0)]
+    })
 }
 
 /// The true curve.
@@ -51,7 +55,10 @@ fn network(x: &Var, parameters: &[Var]) -> Var {
 fn main() -> Result<(), Box<dyn Error>> {
     let key = Key::new(42);
     let points = Tensor::<f64>::normal([2, 3], 0.0, 1.0, &mut key.fold("points").rng());
-    println!("{}\n", gradcheck(|v| bell(&v[0]), std::slice::from_ref(&points))?);
+    println!(
+        "{}\n",
+        gradcheck(|v| bell(&v[0]), std::slice::from_ref(&points))?
+    );
     if let Err(error) = gradcheck(|v| bell_with_a_slip(&v[0]), &[points]) {
         println!("error: {error}\n");
     }
@@ -60,7 +67,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let noise = Tensor::normal([40, 1], 0.0, 0.05, &mut key.fold("noise").rng());
     let y = curve(&x) + noise;
 
-    let normal = |name: &str, shape: [usize; 2]| Tensor::normal(shape, 0.0, 1.0, &mut key.fold(name).rng());
+    let normal =
+        |name: &str, shape: [usize; 2]| Tensor::normal(shape, 0.0, 1.0, &mut key.fold(name).rng());
     let mut parameters = [
         normal("w1", [1, UNITS]) * 2.0,
         normal("b1", [1, UNITS]).flatten(),
@@ -70,7 +78,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tape = Tape::new();
     for step in 0..=STEPS {
         let leaves: Vec<Var> = parameters.iter().map(|p| tape.leaf(p.clone())).collect();
-        let loss = network(&Var::constant(x.clone()), &leaves).squared_error(&y).mean();
+        let loss = network(&Var::constant(x.clone()), &leaves)
+            .squared_error(&y)
+            .mean();
         if step % 500 == 0 {
             println!("step {step:>4}  mean squared error {:.5}", loss.item());
         }
@@ -91,7 +101,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("\n     x   true  fitted");
     for i in (0..40).step_by(6) {
         let at = |t: &Tensor| t.at(&[i, 0]);
-        println!("{:>6.2} {:>6.2} {:>7.2}", at(&x), at(&curve(&x)), at(fitted.tensor()));
+        println!(
+            "{:>6.2} {:>6.2} {:>7.2}",
+            at(&x),
+            at(&curve(&x)),
+            at(fitted.tensor())
+        );
     }
     Ok(())
 }

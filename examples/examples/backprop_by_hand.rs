@@ -58,16 +58,31 @@ fn xor() -> (Tensor<f64>, Tensor<f64>) {
 
 fn two_layers() -> Vec<Layer> {
     vec![
-        Layer { w: Tensor::from([[0.9, -0.2], [-1.0, -0.5]]), b: Tensor::from([-0.3, 0.3]) },
-        Layer { w: Tensor::from([[1.4], [-1.1]]), b: Tensor::from([0.1]) },
+        Layer {
+            w: Tensor::from([[0.9, -0.2], [-1.0, -0.5]]),
+            b: Tensor::from([-0.3, 0.3]),
+        },
+        Layer {
+            w: Tensor::from([[1.4], [-1.1]]),
+            b: Tensor::from([0.1]),
+        },
     ]
 }
 
 fn three_layers() -> Vec<Layer> {
     vec![
-        Layer { w: Tensor::from([[1.5, -0.7], [0.4, 1.1]]), b: Tensor::from([-0.3, 0.2]) },
-        Layer { w: Tensor::from([[-1.3, 0.8], [0.5, 1.6]]), b: Tensor::from([0.2, -0.4]) },
-        Layer { w: Tensor::from([[1.2], [-0.9]]), b: Tensor::from([0.1]) },
+        Layer {
+            w: Tensor::from([[1.5, -0.7], [0.4, 1.1]]),
+            b: Tensor::from([-0.3, 0.2]),
+        },
+        Layer {
+            w: Tensor::from([[-1.3, 0.8], [0.5, 1.6]]),
+            b: Tensor::from([0.2, -0.4]),
+        },
+        Layer {
+            w: Tensor::from([[1.2], [-0.9]]),
+            b: Tensor::from([0.1]),
+        },
     ]
 }
 
@@ -103,7 +118,10 @@ fn backward(net: &[Layer], activations: &[Tensor<f64>], y: &Tensor<f64>) -> Vec<
     for l in (0..net.len()).rev() {
         let input = &activations[l];
         // Each weight's gradient is its input times its output's delta, summed over rows: an outer product per sample.
-        gradients.push(Layer { w: input.transpose().matmul(&delta), b: delta.sum_axes(&[0], false) });
+        gradients.push(Layer {
+            w: input.transpose().matmul(&delta),
+            b: delta.sum_axes(&[0], false),
+        });
         if l > 0 {
             // Through the weights backwards, then through this layer's sigmoid, whose slope at z is a(1 − a).
             delta = delta.matmul(&net[l].w.transpose()) * slope(input);
@@ -123,8 +141,10 @@ fn step(net: &mut [Layer], gradients: &[Layer], rate: f64) {
 /// The same gradients from the tape.
 fn automatic(net: &[Layer], x: &Tensor<f64>, y: &Tensor<f64>) -> Vec<Layer> {
     let tape = Tape::new();
-    let leaves: Vec<(Var<f64>, Var<f64>)> =
-        net.iter().map(|layer| (tape.leaf(layer.w.clone()), tape.leaf(layer.b.clone()))).collect();
+    let leaves: Vec<(Var<f64>, Var<f64>)> = net
+        .iter()
+        .map(|layer| (tape.leaf(layer.w.clone()), tape.leaf(layer.b.clone())))
+        .collect();
     let mut a = Var::constant(x.clone());
     for (w, b) in &leaves {
         a = (a.matmul(w) + b).sigmoid();
@@ -133,7 +153,13 @@ fn automatic(net: &[Layer], x: &Tensor<f64>, y: &Tensor<f64>) -> Vec<Layer> {
     let loss = -(&y * a.ln() + (-&y + 1.0) * (-&a + 1.0).ln()).mean();
     let found = loss.backward();
     let gradient = |leaf: &Var<f64>| found.get(leaf).expect("every leaf is used").clone();
-    leaves.iter().map(|(w, b)| Layer { w: gradient(w), b: gradient(b) }).collect()
+    leaves
+        .iter()
+        .map(|(w, b)| Layer {
+            w: gradient(w),
+            b: gradient(b),
+        })
+        .collect()
 }
 
 /// Prints each gradient as derived by hand and as the tape finds it.
@@ -152,7 +178,11 @@ fn compare(net: &[Layer], x: &Tensor<f64>, y: &Tensor<f64>) {
                 } else {
                     format!("{}", position + 1)
                 };
-                println!("{:<12} {h:12.8}{t:12.8}  {:10.1e}", format!("{name}{}[{index}]", l + 1), (h - t).abs());
+                println!(
+                    "{:<12} {h:12.8}{t:12.8}  {:10.1e}",
+                    format!("{name}{}[{index}]", l + 1),
+                    (h - t).abs()
+                );
                 worst = worst.max((h - t).abs());
             }
         }
@@ -163,7 +193,9 @@ fn compare(net: &[Layer], x: &Tensor<f64>, y: &Tensor<f64>) {
 
 /// The lines of the article's section 4 with its own shapes, and what each does.
 fn article_line_by_line() {
-    println!("\n== the article's section 4, line by line (its shapes: W1 2×2, b1 2×1, W2 2×1, b2 1×1, columns are samples)");
+    println!(
+        "\n== the article's section 4, line by line (its shapes: W1 2×2, b1 2×1, W2 2×1, b2 1×1, columns are samples)"
+    );
     let (x, y) = (Tensor::from([0.0_f64, 0.0]), 0.0);
     let net = two_layers();
     let (w1, b1) = (net[0].w.transpose().contiguous(), net[0].b.reshape([2, 1]));
@@ -171,41 +203,78 @@ fn article_line_by_line() {
 
     println!("\na1 = sigmoid(W1.dot(x) + b1)   with x = [0, 0]");
     let spread = w1.matmul(&x) + &b1;
-    println!("  W1.dot(x) is {}, b1 is {}: their sum spreads to {}, two columns for one sample", x.shape(), b1.shape(), spread.shape());
+    println!(
+        "  W1.dot(x) is {}, b1 is {}: their sum spreads to {}, two columns for one sample",
+        x.shape(),
+        b1.shape(),
+        spread.shape()
+    );
     println!("  right: x as a column, [2, 1]; then a1 is [2, 1]");
     let column = x.reshape([2, 1]);
     let a1 = (w1.matmul(&column) + &b1).sigmoid();
 
     println!("\na2 = sigmoid(W2.dot(a1) + b2)");
     refuse("W2.dot(a1)", &w2, &spread.sigmoid());
-    println!("  a column [2, 1] in place of a1 does not fit either: W2 is [2, 1], its inner extent is 1");
-    println!("  right: W2.T.dot(a1) + b2, which is [1, 1]; and the second hidden layer that the text draws is missing");
+    println!(
+        "  a column [2, 1] in place of a1 does not fit either: W2 is [2, 1], its inner extent is 1"
+    );
+    println!(
+        "  right: W2.T.dot(a1) + b2, which is [1, 1]; and the second hidden layer that the text draws is missing"
+    );
     let a2 = (w2.transpose().matmul(&a1) + &b2).sigmoid();
     let delta2 = &a2 - y;
 
     println!("\nd_loss_d_a2 = a2 - y");
     let by_a2 = (&a2 - y) / slope(&a2);
-    println!("  it is {:.4}; the derivative by a2 is (a2 - y) / (a2 (1 - a2)) = {:.4}", delta2.item(), by_a2.item());
+    println!(
+        "  it is {:.4}; the derivative by a2 is (a2 - y) / (a2 (1 - a2)) = {:.4}",
+        delta2.item(),
+        by_a2.item()
+    );
     println!("  right value, wrong name: it is the derivative by z2, the sum before the sigmoid");
     let extra = &delta2 * slope(&a2);
-    println!("  section 4.1 multiplies it by σ′ once more ({:.4}): that belongs to the squared error, not to this loss", extra.item().abs());
-    println!("  and writes it as (y - a) σ′: with that sign, W ← W - α ∂J/∂W climbs the loss instead of descending it");
+    println!(
+        "  section 4.1 multiplies it by σ′ once more ({:.4}): that belongs to the squared error, not to this loss",
+        extra.item().abs()
+    );
+    println!(
+        "  and writes it as (y - a) σ′: with that sign, W ← W - α ∂J/∂W climbs the loss instead of descending it"
+    );
 
     println!("\nd_loss_d_a1 = W2.T.dot(d_loss_d_a2) * sigmoid_derivative(a1)");
     refuse("W2.T.dot(a2 - y)", &w2.transpose(), &delta2);
     let delta1 = w2.matmul(&delta2) * slope(&a1);
-    println!("  right: W2.dot(a2 - y) * a1 * (1 - a1) = {:.4}", delta1.transpose());
-    println!("  sigmoid_derivative is left undefined; a1 is already σ(z1), so σ′ taken at a1 gives slopes {:.4} in place of {:.4}", slope(&a1.sigmoid()).transpose(), slope(&a1).transpose());
+    println!(
+        "  right: W2.dot(a2 - y) * a1 * (1 - a1) = {:.4}",
+        delta1.transpose()
+    );
+    println!(
+        "  sigmoid_derivative is left undefined; a1 is already σ(z1), so σ′ taken at a1 gives slopes {:.4} in place of {:.4}",
+        slope(&a1.sigmoid()).transpose(),
+        slope(&a1).transpose()
+    );
 
     println!("\nd_loss_d_x = W1.T.dot(d_loss_d_a1) * sigmoid_derivative(x)");
-    println!("  right: W1.T.dot(d_loss_d_a1) = {:.4}; x went through no sigmoid, so no slope belongs here", w1.transpose().matmul(&delta1).transpose());
+    println!(
+        "  right: W1.T.dot(d_loss_d_a1) = {:.4}; x went through no sigmoid, so no slope belongs here",
+        w1.transpose().matmul(&delta1).transpose()
+    );
 
     println!("\nW2 -= learning_rate * d_loss_d_a2");
-    println!("  [1, 1] is subtracted from [2, 1]: every weight moves by the same {:.4}", delta2.item());
-    println!("  right: the outer product a1 · (a2 - y)ᵀ = {:.4}", a1.matmul(&delta2.transpose()).transpose());
+    println!(
+        "  [1, 1] is subtracted from [2, 1]: every weight moves by the same {:.4}",
+        delta2.item()
+    );
+    println!(
+        "  right: the outer product a1 · (a2 - y)ᵀ = {:.4}",
+        a1.matmul(&delta2.transpose()).transpose()
+    );
 
     println!("\nW1 -= learning_rate * d_loss_d_a1");
-    println!("  [2, 1] is subtracted from [2, 2]: row by row {:.4}, whatever x is", delta1.transpose());
+    println!(
+        "  [2, 1] is subtracted from [2, 2]: row by row {:.4}, whatever x is",
+        delta1.transpose()
+    );
     println!("  right: the outer product d_loss_d_a1 · xᵀ, here all zero because x = [0, 0]");
     println!("\nthe lines for b1 and b2 are right");
 }
@@ -214,7 +283,10 @@ fn article_line_by_line() {
 fn refuse(product: &str, a: &Tensor<f64>, b: &Tensor<f64>) {
     match a.try_matmul(b) {
         Ok(c) => println!("  {product} is {}", c.shape()),
-        Err(error) => println!("  {product} does not fit: {}", error.to_string().replace('\n', "\n  ")),
+        Err(error) => println!(
+            "  {product} does not fit: {}",
+            error.to_string().replace('\n', "\n  ")
+        ),
     }
 }
 
@@ -228,7 +300,11 @@ fn descend(x: &Tensor<f64>, y: &Tensor<f64>) {
         let activations = forward(&right, x);
         let other = forward(&wrong, x);
         if count % 100 == 0 {
-            println!("{count:>4} {:>16.6} {:>23.6}", loss(&activations[2], y), loss(&other[2], y));
+            println!(
+                "{count:>4} {:>16.6} {:>23.6}",
+                loss(&activations[2], y),
+                loss(&other[2], y)
+            );
         }
         let gradients = backward(&right, &activations, y);
         step(&mut right, &gradients, RATE);
@@ -239,7 +315,11 @@ fn descend(x: &Tensor<f64>, y: &Tensor<f64>) {
         }
         step(&mut wrong, &updates, RATE);
     }
-    println!("\nanswers for 00, 01, 10, 11: {:.3} and {:.3}", answers(&right, x), answers(&wrong, x));
+    println!(
+        "\nanswers for 00, 01, 10, 11: {:.3} and {:.3}",
+        answers(&right, x),
+        answers(&wrong, x)
+    );
 }
 
 fn answers(net: &[Layer], x: &Tensor<f64>) -> Tensor<f64> {

@@ -64,7 +64,10 @@ fn main() -> fb::Result<()> {
 }
 
 fn digits(seed: u64) -> fb::Result<Digits> {
-    let (train, test) = fb::data::embedded::digits().split(0.2).stratified().seed(seed)?;
+    let (train, test) = fb::data::embedded::digits()
+        .split(0.2)
+        .stratified()
+        .seed(seed)?;
     let scaler = MinMaxScaler::new().fit(train.x())?;
     Ok(Digits {
         x_train: scaler.transform(train.x())?,
@@ -92,7 +95,11 @@ fn feed_forward(width: usize) -> Sequential {
 }
 
 fn compile(network: Network) -> fb::Result<Model> {
-    let model = network.compile(AdamW::new(2e-3).weight_decay(1e-2), CrossEntropy::new(), (Accuracy,))?;
+    let model = network.compile(
+        AdamW::new(2e-3).weight_decay(1e-2),
+        CrossEntropy::new(),
+        (Accuracy,),
+    )?;
     // Every iteration is taught to be right, so that the later ones refine.
     Ok(model.loss_on(LossOn::Every))
 }
@@ -102,7 +109,11 @@ fn show(args: &Args) -> fb::Result<()> {
     let set = fb::data::embedded::digits();
     let data = digits(args.seed)?;
     println!("{}: {}", set.name(), set.description());
-    println!("{} digits to train on, {} held out\n", data.y_train.len(), data.y_test.len());
+    println!(
+        "{} digits to train on, {} held out\n",
+        data.y_train.len(),
+        data.y_test.len()
+    );
     let mut model = compile(feedback(64).seed(args.seed).build()?)?;
     println!("{}\n", model.summary());
 
@@ -121,7 +132,12 @@ fn show(args: &Args) -> fb::Result<()> {
     history.plot(args.out.join("digits_history.svg"))?;
     confusion.plot(args.out.join("digits_confusion.svg"))?;
     refined.save(args.out.join("digits_iterations.svg"))?;
-    save_and_load(&model, &data.x_test, &answers, &args.out.join("digits.safetensors"))?;
+    save_and_load(
+        &model,
+        &data.x_test,
+        &answers,
+        &args.out.join("digits.safetensors"),
+    )?;
     println!("plots and the model are in {}", args.out.display());
     println!("test accuracy {:.4}", confusion.accuracy());
     Ok(())
@@ -131,13 +147,24 @@ fn show(args: &Args) -> fb::Result<()> {
 fn refinement(model: &Model, data: &Digits) -> fb::Result<LineChart> {
     println!("iteration  test loss  test accuracy");
     let mut points = Vec::new();
-    for (index, evaluation) in model.evaluate_iterations((&data.x_test, &data.y_test))?.iter().enumerate() {
+    for (index, evaluation) in model
+        .evaluate_iterations((&data.x_test, &data.y_test))?
+        .iter()
+        .enumerate()
+    {
         let accuracy = evaluation.get("accuracy").unwrap_or(f64::NAN);
-        println!("{:>9}  {:>9.4}  {accuracy:>13.4}", index + 1, evaluation.loss());
+        println!(
+            "{:>9}  {:>9.4}  {accuracy:>13.4}",
+            index + 1,
+            evaluation.loss()
+        );
         points.push(((index + 1) as f64, accuracy));
     }
     println!();
-    Ok(LineChart::new("accuracy after each iteration").x_label("iteration").whole_x().line("test", points))
+    Ok(LineChart::new("accuracy after each iteration")
+        .x_label("iteration")
+        .whole_x()
+        .line("test", points))
 }
 
 /// Saves the model, loads it back, and checks that it gives the same answers.
@@ -145,30 +172,54 @@ fn save_and_load(model: &Model, x: &Tensor, answers: &Tensor, file: &Path) -> fb
     model.save(file)?;
     let loaded = compile(Network::load(file)?)?;
     let bits = |answers: &Tensor| answers.iter().map(f32::to_bits).collect::<Vec<_>>();
-    assert!(bits(&loaded.predict(x)?) == bits(answers), "the loaded model must give the same answers");
-    println!("saved, loaded back: the {} answers are the same, bit for bit", answers.dim(0));
+    assert!(
+        bits(&loaded.predict(x)?) == bits(answers),
+        "the loaded model must give the same answers"
+    );
+    println!(
+        "saved, loaded back: the {} answers are the same, bit for bit",
+        answers.dim(0)
+    );
     Ok(())
 }
 
 /// Trains from several seeds and compares with a feed-forward network of equal size.
 fn compare(seeds: u64, epochs: u64) -> fb::Result<()> {
     let size = |network: Sequential| Ok::<usize, fb::Error>(network.build()?.params().elements());
-    println!("feedback 64→64→64→10, {ITERATIONS} iterations: {} parameters", size(feedback(64))?);
-    println!("feed-forward 64→85→85→10: {} parameters", size(feed_forward(85))?);
+    println!(
+        "feedback 64→64→64→10, {ITERATIONS} iterations: {} parameters",
+        size(feedback(64))?
+    );
+    println!(
+        "feed-forward 64→85→85→10: {} parameters",
+        size(feed_forward(85))?
+    );
     let mut sums = [0.0; 2];
     for seed in 0..seeds {
         let data = digits(seed)?;
         let mut line = format!("seed {seed}");
-        for (network, sum, name) in [(feedback(64), 0, "feedback"), (feed_forward(85), 1, "feed-forward")] {
+        for (network, sum, name) in [
+            (feedback(64), 0, "feedback"),
+            (feed_forward(85), 1, "feed-forward"),
+        ] {
             let mut model = compile(network.seed(seed).build()?)?;
             model.fit((&data.x_train, &data.y_train), Fit::epochs(epochs).silent())?;
-            let accuracy = model.evaluate((&data.x_test, &data.y_test))?.get("accuracy").unwrap_or(f64::NAN);
+            let accuracy = model
+                .evaluate((&data.x_test, &data.y_test))?
+                .get("accuracy")
+                .unwrap_or(f64::NAN);
             sums[sum] += accuracy;
             line.push_str(&format!("  {name} {accuracy:.4}"));
         }
         println!("{line}");
     }
-    println!("mean test accuracy {:.4} over {seeds} seeds of the feed-forward control", sums[1] / seeds as f64);
-    println!("mean test accuracy {:.4} over {seeds} seeds", sums[0] / seeds as f64);
+    println!(
+        "mean test accuracy {:.4} over {seeds} seeds of the feed-forward control",
+        sums[1] / seeds as f64
+    );
+    println!(
+        "mean test accuracy {:.4} over {seeds} seeds",
+        sums[0] / seeds as f64
+    );
     Ok(())
 }

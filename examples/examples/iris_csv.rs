@@ -44,13 +44,25 @@ fn main() -> fb::Result<()> {
     // Divide first: what is learned below must not have seen the test rows.
     let (species, classes) = table.labels("species")?;
     let (train, test) = table.split(0.2).stratified_by(&species).seed(42)?;
-    println!("\n== {} rows to train on, {} to test on", train.len(), test.len());
-    let filler = FillMissing::new().columns(FEATURES, Fill::Median).fit(&train)?;
+    println!(
+        "\n== {} rows to train on, {} to test on",
+        train.len(),
+        test.len()
+    );
+    let filler = FillMissing::new()
+        .columns(FEATURES, Fill::Median)
+        .fit(&train)?;
     let (train, test) = (filler.transform(&train)?, filler.transform(&test)?);
-    let (y_train, y_test) = (train.labels_with("species", &classes)?, test.labels_with("species", &classes)?);
+    let (y_train, y_test) = (
+        train.labels_with("species", &classes)?,
+        test.labels_with("species", &classes)?,
+    );
     let scaler = StandardScaler::new().fit(&train.features(&FEATURES)?)?;
     for (name, column) in FEATURES.iter().zip(scaler.columns()) {
-        println!("{name:<12}  mean {:.2}, deviation {:.2}", column.offset, column.scale);
+        println!(
+            "{name:<12}  mean {:.2}, deviation {:.2}",
+            column.offset, column.scale
+        );
     }
     let x_train = scaler.transform(&train.features(&FEATURES)?)?;
     let x_test = scaler.transform(&test.features(&FEATURES)?)?;
@@ -80,10 +92,18 @@ fn main() -> fb::Result<()> {
     confusion.plot(&plot)?;
 
     println!("\n== three flowers");
-    let flowers = Tensor::from([[5.0, 3.4, 1.5, 0.2], [6.1, 2.8, 4.2, 1.3], [6.7, 3.1, 5.6, 2.3]]);
+    let flowers = Tensor::from([
+        [5.0, 3.4, 1.5, 0.2],
+        [6.1, 2.8, 4.2, 1.3],
+        [6.7, 3.1, 5.6, 2.3],
+    ]);
     let predicted = model.predict_classes(&scaler.transform(&flowers)?)?;
     for (row, class) in predicted.iter().enumerate() {
-        println!("{:.1}  {}", flowers.index_axis(0, row), classes.names()[class as usize]);
+        println!(
+            "{:.1}  {}",
+            flowers.index_axis(0, row),
+            classes.names()[class as usize]
+        );
     }
     println!("\nwrote {} and {}", path.display(), plot.display());
     Ok(())

@@ -19,9 +19,16 @@ use fb_train::{Compile, EarlyStopping, Fit};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (train, validation, test) = embedded::wine().split(0.2).validation(0.2).stratified().seed(1)?;
+    let (train, validation, test) = embedded::wine()
+        .split(0.2)
+        .validation(0.2)
+        .stratified()
+        .seed(1)?;
     let scaler = StandardScaler::new().fit(train.x())?;
-    let (x_train, x_validation) = (scaler.transform(train.x())?, scaler.transform(validation.x())?);
+    let (x_train, x_validation) = (
+        scaler.transform(train.x())?,
+        scaler.transform(validation.x())?,
+    );
     let x_test = scaler.transform(test.x())?;
 
     let mut model = Sequential::input([13])
@@ -31,17 +38,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         .schedule(Unroll::iterations(3))
         .seed(1)
         .build()?
-        .compile(Adam::new(0.01), CrossEntropy::new(), (Accuracy, F1::macro_average()))?;
+        .compile(
+            Adam::new(0.01),
+            CrossEntropy::new(),
+            (Accuracy, F1::macro_average()),
+        )?;
     println!("{}\n", model.summary());
 
     let fit = Fit::epochs(200)
         .batch_size(16)
         .validation((&x_validation, validation.y()))
-        .callback(EarlyStopping::monitor("val_loss").patience(10).restore_best())
+        .callback(
+            EarlyStopping::monitor("val_loss")
+                .patience(10)
+                .restore_best(),
+        )
         .log_every(10);
     let history = model.fit((&x_train, train.y()), fit)?;
     if let Some(best) = history.best("val_loss") {
-        println!("\nbest epoch {} of {}: validation loss {:.4}", best.epoch, history.len(), best.value);
+        println!(
+            "\nbest epoch {} of {}: validation loss {:.4}",
+            best.epoch,
+            history.len(),
+            best.value
+        );
     }
     println!("test: {}", model.evaluate((&x_test, test.y()))?);
     Ok(())

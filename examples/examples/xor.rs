@@ -43,10 +43,22 @@ struct Wiring {
 }
 
 const WIRINGS: [Wiring; 4] = [
-    Wiring { name: "no feedback", feedback: None },
-    Wiring { name: "output→hidden1", feedback: Some(("output", "hidden1")) },
-    Wiring { name: "hidden2→input", feedback: Some(("hidden2", "input")) },
-    Wiring { name: "output→input", feedback: Some(("output", "input")) },
+    Wiring {
+        name: "no feedback",
+        feedback: None,
+    },
+    Wiring {
+        name: "output→hidden1",
+        feedback: Some(("output", "hidden1")),
+    },
+    Wiring {
+        name: "hidden2→input",
+        feedback: Some(("hidden2", "input")),
+    },
+    Wiring {
+        name: "output→input",
+        feedback: Some(("output", "input")),
+    },
 ];
 
 fn main() -> fb::Result<()> {
@@ -76,7 +88,11 @@ fn model(width: usize, wiring: &Wiring, seed: u64) -> fb::Result<Model> {
     if let Some((from, to)) = wiring.feedback {
         network = network.feedback(from, to).schedule(Unroll::iterations(4));
     }
-    Ok(network.seed(seed).build()?.compile(Adam::new(0.1), BinaryCrossentropy::new(), (Accuracy,))?)
+    Ok(network.seed(seed).build()?.compile(
+        Adam::new(0.1),
+        BinaryCrossentropy::new(),
+        (Accuracy,),
+    )?)
 }
 
 /// The article's steps, one after the other.
@@ -93,7 +109,11 @@ fn tell(args: &Args) -> fb::Result<()> {
     println!("\nstep 4: 1000 epochs, one row at a time");
     let start = Instant::now();
     let history = model.fit((&x, &y), Fit::epochs(1000).batch_size(1).log_every(100))?;
-    println!("{} steps in {:.1} ms", model.steps_trained(), milliseconds(start));
+    println!(
+        "{} steps in {:.1} ms",
+        model.steps_trained(),
+        milliseconds(start)
+    );
 
     println!("\nstep 5: how good it is");
     println!("{}", model.evaluate((&x, &y))?);
@@ -104,7 +124,12 @@ fn tell(args: &Args) -> fb::Result<()> {
     println!("\nstep 6: predictions");
     let answers = model.predict(&x)?;
     for row in 0..4 {
-        println!("  {} xor {} = {:.4}", x.at(&[row, 0]), x.at(&[row, 1]), answers.at(&[row, 0]));
+        println!(
+            "  {} xor {} = {:.4}",
+            x.at(&[row, 0]),
+            x.at(&[row, 1]),
+            answers.at(&[row, 0])
+        );
     }
 
     fb_examples::folder(&args.out)?;
@@ -130,7 +155,10 @@ fn compare(width: usize, wiring: &Wiring, seeds: u64) -> fb::Result<()> {
     }
     times.sort_by(f64::total_cmp);
     let median = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
-    println!("2→{width}→{width}→1 {}: solved {solved}/{seeds}, {median:.1} ms a run", wiring.name);
+    println!(
+        "2→{width}→{width}→1 {}: solved {solved}/{seeds}, {median:.1} ms a run",
+        wiring.name
+    );
     Ok(())
 }
 

@@ -10,6 +10,12 @@ use std::path::Path;
 pub fn folder(path: &Path) -> fb::Result<()> {
     std::fs::create_dir_all(path).map_err(|source| {
         let help = "name a folder that can be written to with --out";
-        Error::File { action: "make", path: path.to_owned(), source, help }.into()
+        Error::File {
+            action: "make",
+            path: path.to_owned(),
+            source,
+            help,
+        }
+        .into()
     })
 }

@@ -22,11 +22,22 @@ struct Arguments {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
-    rayon::ThreadPoolBuilder::new().num_threads(arguments.threads).build_global()?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(arguments.threads)
+        .build_global()?;
     let mut chosen: Vec<&workloads::Workload> = Vec::new();
     for name in &arguments.names {
-        let known = || workloads::ALL.iter().map(|workload| workload.name).collect::<Vec<_>>().join(", ");
-        chosen.push(workloads::find(name).ok_or_else(|| format!("no workload {name:?}; there are {}", known()))?);
+        let known = || {
+            workloads::ALL
+                .iter()
+                .map(|workload| workload.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        chosen.push(
+            workloads::find(name)
+                .ok_or_else(|| format!("no workload {name:?}; there are {}", known()))?,
+        );
     }
     if chosen.is_empty() {
         chosen.extend(&workloads::ALL);

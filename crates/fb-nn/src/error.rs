@@ -32,7 +32,10 @@ pub enum Error {
         help: String,
     },
     /// A layer that cannot be built from its configuration and input.
-    #[error("layer {layer:?} ({kind}): expected {expected}, found {found}{}", Help(help))]
+    #[error(
+        "layer {layer:?} ({kind}): expected {expected}, found {found}{}",
+        Help(help)
+    )]
     Layer {
         /// The layer's path.
         layer: String,
@@ -96,7 +99,9 @@ pub enum Error {
         help: String,
     },
     /// A saved architecture names a kind that is not registered.
-    #[error("{place} is of kind {kind:?}, which is not registered\n  help: known kinds: {known}; register yours and load with load_with(&registry)")]
+    #[error(
+        "{place} is of kind {kind:?}, which is not registered\n  help: known kinds: {known}; register yours and load with load_with(&registry)"
+    )]
     UnknownKind {
         /// Which part of the file.
         place: String,
@@ -128,7 +133,11 @@ struct Help<'a>(&'a str);
 
 impl fmt::Display for Help<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, "\n  help: {}", self.0) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "\n  help: {}", self.0)
+        }
     }
 }
 

@@ -42,7 +42,11 @@ impl Default for Registry {
 impl Registry {
     /// Everything that this crate has.
     pub fn builtin() -> Self {
-        let mut registry = Self { layers: BTreeMap::new(), schedules: BTreeMap::new(), losses: BTreeMap::new() };
+        let mut registry = Self {
+            layers: BTreeMap::new(),
+            schedules: BTreeMap::new(),
+            losses: BTreeMap::new(),
+        };
         crate::layers::register(&mut registry);
         crate::loss::register(&mut registry);
         registry.register_schedule::<Unroll>();
@@ -51,13 +55,17 @@ impl Registry {
 
     /// Adds a kind of layer, or replaces the one of the same name.
     pub fn register_layer<L: Layer>(&mut self) -> &mut Self {
-        self.layers.insert(L::KIND, |place, config| Ok(Arc::new(read::<L>(place, L::KIND, config)?)));
+        self.layers.insert(L::KIND, |place, config| {
+            Ok(Arc::new(read::<L>(place, L::KIND, config)?))
+        });
         self
     }
 
     /// Adds a kind of schedule, or replaces the one of the same name.
     pub fn register_schedule<S: Schedule>(&mut self) -> &mut Self {
-        self.schedules.insert(S::KIND, |place, config| Ok(Arc::new(read::<S>(place, S::KIND, config)?)));
+        self.schedules.insert(S::KIND, |place, config| {
+            Ok(Arc::new(read::<S>(place, S::KIND, config)?))
+        });
         self
     }
 
@@ -66,7 +74,10 @@ impl Registry {
     where
         L: Loss<f32> + Loss<f64> + DeserializeOwned + 'static,
     {
-        let readers = LossReaders { single: read_loss::<f32, L>, double: read_loss::<f64, L> };
+        let readers = LossReaders {
+            single: read_loss::<f32, L>,
+            double: read_loss::<f64, L>,
+        };
         self.losses.insert(kind, readers);
         self
     }
@@ -85,7 +96,12 @@ impl Registry {
     ///
     /// # Errors
     /// The kind is not registered or the configuration is not one of it.
-    pub fn layer(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyLayer>> {
+    pub fn layer(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyLayer>> {
         find(&self.layers, place, kind)?(place, config)
     }
 
@@ -93,7 +109,12 @@ impl Registry {
     ///
     /// # Errors
     /// The kind is not registered or the configuration is not one of it.
-    pub fn schedule(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnySchedule>> {
+    pub fn schedule(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnySchedule>> {
         find(&self.schedules, place, kind)?(place, config)
     }
 
@@ -110,8 +131,16 @@ impl Registry {
     ///
     /// # Errors
     /// The kind is not registered, the settings are not of that kind or outside their domain.
-    pub fn loss<F: Float>(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Box<dyn Loss<F>>> {
-        let (&kind, readers) = self.losses.get_key_value(kind).ok_or_else(|| unknown(&self.losses, place, kind))?;
+    pub fn loss<F: Float>(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Box<dyn Loss<F>>> {
+        let (&kind, readers) = self
+            .losses
+            .get_key_value(kind)
+            .ok_or_else(|| unknown(&self.losses, place, kind))?;
         // Float is sealed, so F is one of two types; which one is known where this function is compiled.
         let wanted: &mut dyn Any = &mut None::<Box<dyn Loss<F>>>;
         if let Some(slot) = wanted.downcast_mut::<Option<Box<dyn Loss<f32>>>>() {
@@ -119,13 +148,22 @@ impl Registry {
         } else if let Some(slot) = wanted.downcast_mut::<Option<Box<dyn Loss<f64>>>>() {
             *slot = Some((readers.double)(place, kind, config)?);
         }
-        let found = wanted.downcast_mut::<Option<Box<dyn Loss<F>>>>().and_then(Option::take);
+        let found = wanted
+            .downcast_mut::<Option<Box<dyn Loss<F>>>>()
+            .and_then(Option::take);
         Ok(found.expect("F is f32 or f64"))
     }
 }
 
-fn find<T: ?Sized>(table: &BTreeMap<&'static str, Reader<T>>, place: &str, kind: &str) -> Result<Reader<T>> {
-    table.get(kind).copied().ok_or_else(|| unknown(table, place, kind))
+fn find<T: ?Sized>(
+    table: &BTreeMap<&'static str, Reader<T>>,
+    place: &str,
+    kind: &str,
+) -> Result<Reader<T>> {
+    table
+        .get(kind)
+        .copied()
+        .ok_or_else(|| unknown(table, place, kind))
 }
 
 fn unknown<T>(table: &BTreeMap<&'static str, T>, place: &str, kind: &str) -> Error {

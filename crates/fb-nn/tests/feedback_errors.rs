@@ -1,9 +1,9 @@
 //! Everything wrong with a declaration is found in `build()`, with the place, what was expected and found, and a way
 //! out.
 
+use fb_nn::Sequential;
 use fb_nn::feedback::schedule::Unroll;
 use fb_nn::layers::{Dense, Flatten};
-use fb_nn::Sequential;
 
 /// 2 → 8 → 1 with four iterations, still without feedback.
 fn chain() -> Sequential {
@@ -14,7 +14,10 @@ fn chain() -> Sequential {
 }
 
 fn error(declaration: Sequential) -> String {
-    declaration.build().expect_err("the declaration is wrong").to_string()
+    declaration
+        .build()
+        .expect_err("the declaration is wrong")
+        .to_string()
 }
 
 #[test]
@@ -57,7 +60,10 @@ fn duplicate_layer() {
 #[test]
 fn names_with_a_meaning() {
     for name in ["", "input", "feedback", "a/b", "a->b", "a*"] {
-        assert!(error(Sequential::input([2]).layer(name, Dense::new(1))).starts_with(&format!("layer {name:?} has ")));
+        assert!(
+            error(Sequential::input([2]).layer(name, Dense::new(1)))
+                .starts_with(&format!("layer {name:?} has "))
+        );
     }
 }
 
@@ -84,9 +90,13 @@ fn feedback_that_is_never_reached() {
          its delay is 4, so it first carries a value at iteration 5, and the schedule stops after 4\n  \
          help: use .schedule(Unroll::iterations(7)) or more"
     );
-    let without_schedule =
-        Sequential::input([2]).layer("hidden1", Dense::new(8)).layer("output", Dense::new(1)).feedback("output", "hidden1");
-    assert!(error(without_schedule).ends_with("help: use .schedule(Unroll::iterations(4)) or more"));
+    let without_schedule = Sequential::input([2])
+        .layer("hidden1", Dense::new(8))
+        .layer("output", Dense::new(1))
+        .feedback("output", "hidden1");
+    assert!(
+        error(without_schedule).ends_with("help: use .schedule(Unroll::iterations(4)) or more")
+    );
 }
 
 #[test]
@@ -100,7 +110,10 @@ fn delay_of_zero_and_no_iterations() {
 
 #[test]
 fn edges_declared_twice_or_modified_without_being_there() {
-    let twice = chain().feedback("output", "hidden1").feedback("output", "hidden1").concat();
+    let twice = chain()
+        .feedback("output", "hidden1")
+        .feedback("output", "hidden1")
+        .concat();
     assert!(error(twice).contains("is declared twice"));
     assert_eq!(
         error(chain().gate()),
@@ -117,7 +130,10 @@ fn concatenation_that_cannot_be() {
         .concat()
         .schedule(Unroll::iterations(3));
     let text = error(maps);
-    assert!(text.contains("cannot be concatenated") && text.contains("[batch, 2, 2, 1]"), "{text}");
+    assert!(
+        text.contains("cannot be concatenated") && text.contains("[batch, 2, 2, 1]"),
+        "{text}"
+    );
     let widening_itself = Sequential::input([2, 3])
         .layer("flat", Flatten)
         .layer("again", Flatten)
@@ -125,16 +141,28 @@ fn concatenation_that_cannot_be() {
         .concat()
         .schedule(Unroll::iterations(3));
     assert!(error(widening_itself).contains("its own width would depend on itself"));
-    assert!(error(chain().feedback("output", "hidden1").concat().identity()).contains(".identity() and .concat()"));
+    assert!(
+        error(chain().feedback("output", "hidden1").concat().identity())
+            .contains(".identity() and .concat()")
+    );
 }
 
 #[test]
 fn nothing_to_build() {
-    assert!(error(Sequential::input([2])).starts_with("network: expected at least one layer, found none"));
+    assert!(
+        error(Sequential::input([2]))
+            .starts_with("network: expected at least one layer, found none")
+    );
     for shape in [vec![], vec![0], vec![2, 0]] {
         let text = error(Sequential::input(&shape).layer("output", Dense::new(1)));
-        assert!(text.starts_with("network input: expected a shape per sample"), "{text}");
+        assert!(
+            text.starts_with("network input: expected a shape per sample"),
+            "{text}"
+        );
     }
-    assert!(error(Sequential::input([usize::MAX, 8]).layer("output", Dense::new(1))).contains("more elements than memory"));
+    assert!(
+        error(Sequential::input([usize::MAX, 8]).layer("output", Dense::new(1)))
+            .contains("more elements than memory")
+    );
     assert!(error(Sequential::input([1; 7]).layer("output", Dense::new(1))).contains("at most 6"));
 }

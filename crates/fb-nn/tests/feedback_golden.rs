@@ -42,7 +42,10 @@ fn flatten(json: &Json, into: &mut Vec<f64>) {
 fn assert_close(got: &Tensor<f64>, want: &Tensor<f64>, what: &str) {
     assert_eq!(got.shape(), want.shape(), "{what}");
     for (g, w) in got.iter().zip(want.iter()) {
-        assert!((g - w).abs() <= TOLERANCE * w.abs().max(1.0), "{what}: {g} instead of {w}");
+        assert!(
+            (g - w).abs() <= TOLERANCE * w.abs().max(1.0),
+            "{what}: {g} instead of {w}"
+        );
     }
 }
 
@@ -62,23 +65,39 @@ fn network(case: &Json) -> Network<f64> {
         other => panic!("unknown case {other}"),
     };
     let iterations = case["iterations"].as_u64().unwrap() as usize;
-    let mut network = declared.schedule(Unroll::iterations(iterations)).build_as::<f64>().unwrap();
+    let mut network = declared
+        .schedule(Unroll::iterations(iterations))
+        .build_as::<f64>()
+        .unwrap();
     let values = case["parameters"].as_object().unwrap();
-    let dict = values.iter().map(|(name, value)| (ours(name), tensor(value))).collect();
+    let dict = values
+        .iter()
+        .map(|(name, value)| (ours(name), tensor(value)))
+        .collect();
     network.params_mut().load_state_dict(&dict).unwrap();
     network
 }
 
 /// Edges' parameters stand below `feedback/` with us.
 fn ours(name: &str) -> String {
-    if name.contains("->") { format!("feedback/{name}") } else { name.to_owned() }
+    if name.contains("->") {
+        format!("feedback/{name}")
+    } else {
+        name.to_owned()
+    }
 }
 
 fn cross_entropy(trajectory: &Trajectory<f64>, target: &Tensor<i64>) -> Var<f64> {
     let losses: Vec<Var<f64>> = trajectory
         .outputs()
         .iter()
-        .map(|output| output.as_float().unwrap().softmax_cross_entropy(target).mean())
+        .map(|output| {
+            output
+                .as_float()
+                .unwrap()
+                .softmax_cross_entropy(target)
+                .mean()
+        })
         .collect();
     let count = losses.len() as f64;
     losses.into_iter().reduce(|a, b| a + b).unwrap() * (1.0 / count)
@@ -92,26 +111,44 @@ fn loops_agree_with_pytorch() {
         let name = case["name"].as_str().unwrap();
         let network = network(case);
         let target: Tensor<i64> = tensor(&case["target"]).cast();
-        for (wanted, loss_key) in [(Wanted::Last, "loss_on_last"), (Wanted::Every, "loss_on_every")] {
+        for (wanted, loss_key) in [
+            (Wanted::Last, "loss_on_last"),
+            (Wanted::Every, "loss_on_every"),
+        ] {
             let tape = Tape::new();
             let x = tape.leaf(tensor(&case["input"]));
             let mut cx = Context::new(network.params(), tape, Mode::Train);
-            let options = RunOptions { wanted, ..RunOptions::default() };
+            let options = RunOptions {
+                wanted,
+                ..RunOptions::default()
+            };
             let trajectory = network.run(&mut cx, x.clone(), &options).unwrap();
             assert_eq!(trajectory.gradient_used(), "Bptt");
             if wanted == Wanted::Every {
                 for (iteration, want) in case["output"].as_array().unwrap().iter().enumerate() {
                     let got = trajectory.outputs()[iteration].as_float().unwrap().tensor();
-                    assert_close(got, &tensor(want), &format!("{name}, output of iteration {}", iteration + 1));
+                    assert_close(
+                        got,
+                        &tensor(want),
+                        &format!("{name}, output of iteration {}", iteration + 1),
+                    );
                 }
             }
             let loss = cross_entropy(&trajectory, &target);
             let want = &case[loss_key];
-            assert_close(loss.tensor(), &tensor(&want["value"]), &format!("{name}, {loss_key}"));
+            assert_close(
+                loss.tensor(),
+                &tensor(&want["value"]),
+                &format!("{name}, {loss_key}"),
+            );
             let gradients = loss.backward();
             let want = want["gradients"].as_object().unwrap();
             assert_eq!(want.len(), network.params().len() + 1);
-            assert_close(gradients.get(&x).unwrap(), &tensor(&want["input"]), &format!("{name}, gradient by the input"));
+            assert_close(
+                gradients.get(&x).unwrap(),
+                &tensor(&want["input"]),
+                &format!("{name}, gradient by the input"),
+            );
             for (id, leaf) in cx.leaves() {
                 let path = network.params().get(id).name();
                 let theirs = &want[path.strip_prefix("feedback/").unwrap_or(path)];

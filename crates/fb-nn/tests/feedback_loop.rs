@@ -48,32 +48,59 @@ fn lively<F: Float>(mut network: Network<F>) -> Network<F> {
 }
 
 fn run<F: Float>(network: &Network<F>, x: &Tensor<F>, wanted: Wanted) -> Vec<Tensor<F>> {
-    let options = RunOptions { wanted, ..RunOptions::default() };
+    let options = RunOptions {
+        wanted,
+        ..RunOptions::default()
+    };
     let mut cx = Context::eval(network.params());
-    let trajectory = network.run(&mut cx, Var::constant(x.clone()), &options).unwrap();
-    trajectory.outputs().iter().map(|v| v.as_float().unwrap().tensor().clone()).collect()
+    let trajectory = network
+        .run(&mut cx, Var::constant(x.clone()), &options)
+        .unwrap();
+    trajectory
+        .outputs()
+        .iter()
+        .map(|v| v.as_float().unwrap().tensor().clone())
+        .collect()
 }
 
 /// The same computation as in [`everything`], written out.
 fn by_hand(network: &Network<f64>, x: &Tensor<f64>, iterations: usize) -> Vec<Tensor<f64>> {
-    let p = |name: &str| network.params().by_name(name).unwrap_or_else(|| panic!("{name}")).value.clone();
-    let dense = |name: &str, x: &Tensor<f64>| x.matmul(&p(&format!("{name}/weight"))) + &p(&format!("{name}/bias"));
+    let p = |name: &str| {
+        network
+            .params()
+            .by_name(name)
+            .unwrap_or_else(|| panic!("{name}"))
+            .value
+            .clone()
+    };
+    let dense = |name: &str, x: &Tensor<f64>| {
+        x.matmul(&p(&format!("{name}/weight"))) + &p(&format!("{name}/bias"))
+    };
     let batch = x.dim(0);
     let before = dense("before", x).tanh();
     let (mut second, mut third) = (vec![Tensor::zeros_of([batch, 6])], vec![]);
     let start = p("feedback/third->second/initial").broadcast_to([batch, 2]);
     let mut outputs = Vec::new();
     for k in 0..iterations {
-        let last_third = third.last().cloned().unwrap_or_else(|| Tensor::zeros_of([batch, 2]));
+        let last_third = third
+            .last()
+            .cloned()
+            .unwrap_or_else(|| Tensor::zeros_of([batch, 2]));
         let last_second = second.last().unwrap().clone();
-        let mut u = dense("first", &before) + &last_third.matmul(&p("feedback/third->first/weight"));
+        let mut u =
+            dense("first", &before) + &last_third.matmul(&p("feedback/third->first/weight"));
         if k > 0 {
             let both = Tensor::concat(&[&u, &last_second], 1);
-            let gate = both.matmul(&p("feedback/second->first/gate_weight")) + &p("feedback/second->first/gate_bias");
+            let gate = both.matmul(&p("feedback/second->first/gate_weight"))
+                + &p("feedback/second->first/gate_bias");
             u = u + gate.sigmoid() * last_second.matmul(&p("feedback/second->first/weight"));
         }
         let first = u.tanh();
-        let two_ago = if k >= 2 { third[k - 2].clone() } else { start.clone() };
+        let two_ago = if k >= 2 {
+            third[k - 2].clone()
+        } else {
+            start.clone()
+        };
         let s = (dense("second", &Tensor::concat(&[&first, &two_ago], 1)) + &last_second).tanh();
         let t = dense("third", &s).tanh();
         outputs.push(dense("after", &t));
@@ -95,7 +122,10 @@ fn a_run_is_the_loop_written_out() {
         let worst = (g - w).abs().max();
         assert!(worst < 1e-12, "iteration {}: off by {worst}", iteration + 1);
     }
-    assert!((&got[4] - &got[3]).norm() > 0.1, "the loop moves, so the test can fail");
+    assert!(
+        (&got[4] - &got[3]).norm() > 0.1,
+        "the loop moves, so the test can fail"
+    );
     assert_eq!(run(&network, &x, Wanted::Last)[0], got[4]);
 }
 
@@ -126,7 +156,11 @@ fn feedback_into_the_input_joins_it() {
 fn gradients_of_every_parameter_agree_with_differences() {
     for wanted in [Wanted::Last, Wanted::Every] {
         let network = lively(everything(4).build_as::<f64>().unwrap());
-        let values: Vec<Tensor<f64>> = network.params().iter().map(|(_, p)| p.value.clone()).collect();
+        let values: Vec<Tensor<f64>> = network
+            .params()
+            .iter()
+            .map(|(_, p)| p.value.clone())
+            .collect();
         let mut inputs = vec![random([3, 3], 5)];
         inputs.extend(values);
         let report = GradCheck::new().tolerance(1e-7).check(
@@ -140,7 +174,10 @@ fn gradients_of_every_parameter_agree_with_differences() {
                 let tape = Tape::new();
                 let x = tape.leaf(vars[0].tensor().clone());
                 let mut cx = Context::new(copy.params(), tape, Mode::Train);
-                let options = RunOptions { wanted, ..RunOptions::default() };
+                let options = RunOptions {
+                    wanted,
+                    ..RunOptions::default()
+                };
                 let trajectory = copy.run(&mut cx, x.clone(), &options).unwrap();
                 let loss = trajectory
                     .outputs()
@@ -153,7 +190,10 @@ fn gradients_of_every_parameter_agree_with_differences() {
                 shares.extend(cx.leaves().map(|(_, leaf)| gradients.get(leaf).cloned()));
                 let parents: Vec<&Var<f64>> = vars.iter().collect();
                 Var::custom("network", &parents, loss.tensor().clone(), move |g| {
-                    shares.iter().map(|s| s.as_ref().map(|s| s * g.item())).collect()
+                    shares
+                        .iter()
+                        .map(|s| s.as_ref().map(|s| s * g.item()))
+                        .collect()
                 })
             },
             &inputs,
@@ -189,13 +229,21 @@ fn threads_do_not_change_the_bits() {
 }
 
 fn rayon_pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap()
 }
 
 #[test]
 fn the_plan_says_what_runs_how_often() {
     let network = everything(4).build().unwrap();
-    let paths: Vec<ExecutionPath> = network.describe().nodes.iter().map(|node| node.path).collect();
+    let paths: Vec<ExecutionPath> = network
+        .describe()
+        .nodes
+        .iter()
+        .map(|node| node.path)
+        .collect();
     assert_eq!(
         paths,
         [
@@ -206,7 +254,10 @@ fn the_plan_says_what_runs_how_often() {
             ExecutionPath::WantedIterations
         ]
     );
-    let plain = Sequential::input([2]).layer("output", Dense::new(1)).build().unwrap();
+    let plain = Sequential::input([2])
+        .layer("output", Dense::new(1))
+        .build()
+        .unwrap();
     assert_eq!(plain.describe().nodes[0].path, ExecutionPath::Once);
     assert_eq!(plain.iterations(), 1);
 }
@@ -216,19 +267,41 @@ fn an_architecture_survives_its_file() {
     let network = everything(4).build().unwrap();
     let json = network.topology().to_json().unwrap();
     let text = serde_json::to_string(&json).unwrap();
-    let again = Topology::from_json(serde_json::from_str(&text).unwrap(), &Registry::builtin()).unwrap();
+    let again =
+        Topology::from_json(serde_json::from_str(&text).unwrap(), &Registry::builtin()).unwrap();
     let rebuilt = Network::<f32>::build(again).unwrap();
-    assert_eq!(rebuilt.params().state_dict(), network.params().state_dict(), "same seed, same names, same values");
+    assert_eq!(
+        rebuilt.params().state_dict(),
+        network.params().state_dict(),
+        "same seed, same names, same values"
+    );
 
     let mut unknown = json.clone();
     unknown["layers"][1]["kind"] = "Dnese".into();
-    let error = Topology::from_json(unknown, &Registry::builtin()).unwrap_err().to_string();
-    assert!(error.starts_with("layer \"first\" is of kind \"Dnese\", which is not registered"), "{error}");
+    let error = Topology::from_json(unknown, &Registry::builtin())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("layer \"first\" is of kind \"Dnese\", which is not registered"),
+        "{error}"
+    );
     let mut newer = json.clone();
     newer["format"] = 99.into();
-    assert!(Topology::from_json(newer, &Registry::builtin()).unwrap_err().to_string().contains("format 99"));
-    for broken in [serde_json::json!(null), serde_json::json!({"format": 1}), serde_json::json!([])] {
-        assert!(matches!(Topology::from_json(broken, &Registry::builtin()), Err(Error::Format { .. })));
+    assert!(
+        Topology::from_json(newer, &Registry::builtin())
+            .unwrap_err()
+            .to_string()
+            .contains("format 99")
+    );
+    for broken in [
+        serde_json::json!(null),
+        serde_json::json!({"format": 1}),
+        serde_json::json!([]),
+    ] {
+        assert!(matches!(
+            Topology::from_json(broken, &Registry::builtin()),
+            Err(Error::Format { .. })
+        ));
     }
 }
 
@@ -249,7 +322,10 @@ fn a_fresh_loop_contracts() {
         let outputs = run(&network, &random([16, 8], seed), Wanted::Every);
         let early = (&outputs[2] - &outputs[1]).norm();
         let late = (&outputs[29] - &outputs[28]).norm();
-        assert!(late < 1e-2 * early, "seed {seed}: steps go from {early} to {late}");
+        assert!(
+            late < 1e-2 * early,
+            "seed {seed}: steps go from {early} to {late}"
+        );
     }
 }
 
@@ -266,11 +342,30 @@ fn a_nan_is_traced_to_layer_edge_and_iteration() {
         param.value = Tensor::full_of(*param.value.shape(), 30.0);
     }
     let mut cx = Context::eval(network.params()).checked();
-    let error = network.run(&mut cx, Var::constant(Tensor::ones([1, 2])), &RunOptions::default()).unwrap_err();
-    let Error::NonFinite { place, iteration, .. } = &error else { panic!("{error}") };
-    assert!(place.contains("layer") || place.contains("feedback"), "{error}");
+    let error = network
+        .run(
+            &mut cx,
+            Var::constant(Tensor::ones([1, 2])),
+            &RunOptions::default(),
+        )
+        .unwrap_err();
+    let Error::NonFinite {
+        place, iteration, ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert!(
+        place.contains("layer") || place.contains("feedback"),
+        "{error}"
+    );
     assert!(iteration.is_some_and(|k| k > 1), "{error}");
-    assert!(error.to_string().contains("gives an infinity in row 0 of the batch"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("gives an infinity in row 0 of the batch"),
+        "{error}"
+    );
     assert!(error.to_string().contains("\n  help: "), "{error}");
 }
 
@@ -291,28 +386,59 @@ fn iterations_that_are_not_recorded_give_no_gradient() {
     let gradients_of = |strategy: &dyn GradientStrategy| {
         let tape = Tape::new();
         let mut cx = Context::new(network.params(), tape.clone(), Mode::Train);
-        let options = RunOptions { gradient: strategy, ..RunOptions::default() };
-        let trajectory = network.run(&mut cx, Var::constant(x.clone()), &options).unwrap();
+        let options = RunOptions {
+            gradient: strategy,
+            ..RunOptions::default()
+        };
+        let trajectory = network
+            .run(&mut cx, Var::constant(x.clone()), &options)
+            .unwrap();
         let output = trajectory.last().as_float().unwrap().clone();
         let gradients = (&output * &output).sum().backward();
-        let by_first = cx.leaves().find(|(id, _)| network.params().get(*id).name() == "first/weight").unwrap().1;
-        (output.into_tensor(), gradients.get(by_first).unwrap().clone(), tape.len())
+        let by_first = cx
+            .leaves()
+            .find(|(id, _)| network.params().get(*id).name() == "first/weight")
+            .unwrap()
+            .1;
+        (
+            output.into_tensor(),
+            gradients.get(by_first).unwrap().clone(),
+            tape.len(),
+        )
     };
     let (full, whole, long) = gradients_of(&fb_nn::feedback::gradient::Bptt);
     let (cut, last, short) = gradients_of(&OnlyLast);
     assert_eq!(full, cut, "the strategy does not change the answer");
-    assert!((&whole - &last).norm() > 1e-3, "but it changes the gradient");
-    assert!(short * 2 < long, "and the tape is short: {short} against {long}");
+    assert!(
+        (&whole - &last).norm() > 1e-3,
+        "but it changes the gradient"
+    );
+    assert!(
+        short * 2 < long,
+        "and the tape is short: {short} against {long}"
+    );
 }
 
 #[test]
 fn inputs_of_another_shape_are_refused() {
     let network = everything(3).build().unwrap();
     let mut cx = Context::eval(network.params());
-    let error = network.forward(&mut cx, Var::constant(Tensor::zeros([4, 2]))).unwrap_err().to_string();
-    assert!(error.starts_with("the network's input: expected numbers [batch, 3], found numbers [4, 2]"), "{error}");
-    let error = network.forward(&mut cx, Var::constant(Tensor::zeros([3]))).unwrap_err().to_string();
+    let error = network
+        .forward(&mut cx, Var::constant(Tensor::zeros([4, 2])))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("the network's input: expected numbers [batch, 3], found numbers [4, 2]"),
+        "{error}"
+    );
+    let error = network
+        .forward(&mut cx, Var::constant(Tensor::zeros([3])))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(".unsqueeze(0)"), "{error}");
-    let error = network.forward(&mut cx, Value::Index(Tensor::from([[1_i64, 2, 3]]))).unwrap_err().to_string();
+    let error = network
+        .forward(&mut cx, Value::Index(Tensor::from([[1_i64, 2, 3]])))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("found indices [1, 3]"), "{error}");
 }

@@ -33,7 +33,14 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
     let mut layers: Vec<(Arc<dyn AnyLayer>, Vec<usize>)> = vec![
         (Arc::new(Dense::new(4)), vec![3]),
         (Arc::new(Dense::new(2).bias(false)), vec![2, 3]),
-        (Arc::new(Dense::new(5).weight_init(Initializer::orthogonal()).bias_init(Initializer::Constant(0.1))), vec![3]),
+        (
+            Arc::new(
+                Dense::new(5)
+                    .weight_init(Initializer::orthogonal())
+                    .bias_init(Initializer::Constant(0.1)),
+            ),
+            vec![3],
+        ),
         (Arc::new(Dropout::new(0.4)), vec![2, 5]),
         (Arc::new(Flatten), vec![2, 3]),
         (Arc::new(Reshape::new([3, 1, 2])), vec![2, 3]),
@@ -60,11 +67,29 @@ fn gradients_agree_with_differences() {
             let tape = vars[0].tape().unwrap_or_else(Tape::no_grad);
             let mut cx = Context::train(&params, tape, Key::new(3), 0);
             cx.enter_layer("layer");
-            params.iter().zip(&vars[1..]).for_each(|((id, _), var)| cx.bind(id, var.clone()));
-            built.module.as_simple().unwrap().forward(&mut cx, &vars[0]).unwrap()
+            params
+                .iter()
+                .zip(&vars[1..])
+                .for_each(|((id, _), var)| cx.bind(id, var.clone()));
+            built
+                .module
+                .as_simple()
+                .unwrap()
+                .forward(&mut cx, &vars[0])
+                .unwrap()
         };
-        let output = forward(&inputs.iter().cloned().map(Var::constant).collect::<Vec<_>>());
-        assert_eq!(output.dims()[1..], *built.output.shape, "{layer:?} infers its shape");
+        let output = forward(
+            &inputs
+                .iter()
+                .cloned()
+                .map(Var::constant)
+                .collect::<Vec<_>>(),
+        );
+        assert_eq!(
+            output.dims()[1..],
+            *built.output.shape,
+            "{layer:?} infers its shape"
+        );
         gradcheck(forward, &inputs).unwrap_or_else(|error| panic!("{layer:?}: {error}"));
     }
 }
@@ -74,18 +99,30 @@ fn configurations_survive_files() {
     let registry = Registry::builtin();
     for (layer, _) in layers() {
         let text = layer.config().unwrap().to_string();
-        let read = registry.layer("layer \"x\"", layer.kind(), serde_json::from_str(&text).unwrap()).unwrap();
+        let read = registry
+            .layer(
+                "layer \"x\"",
+                layer.kind(),
+                serde_json::from_str(&text).unwrap(),
+            )
+            .unwrap();
         assert_eq!(format!("{read:?}"), format!("{layer:?}"));
     }
     let known: Vec<_> = registry.layer_kinds().collect();
-    assert_eq!(known, ["Activation", "Dense", "Dropout", "Flatten", "Reshape"]);
+    assert_eq!(
+        known,
+        ["Activation", "Dense", "Dropout", "Flatten", "Reshape"]
+    );
 }
 
 #[test]
 fn foreign_configurations_are_errors() {
     let registry = Registry::builtin();
     let error = |kind: &str, json: &str| {
-        registry.layer("layer \"x\"", kind, serde_json::from_str(json).unwrap()).unwrap_err().to_string()
+        registry
+            .layer("layer \"x\"", kind, serde_json::from_str(json).unwrap())
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         error("Convolution", "{}"),
@@ -105,7 +142,10 @@ fn foreign_configurations_are_errors() {
 fn every_layer_refuses_what_is_not_one_tensor_of_numbers() {
     for (layer, shape) in layers() {
         let numbers = Spec::float(&*shape);
-        let indices = Spec { kind: ValueKind::Index, ..numbers };
+        let indices = Spec {
+            kind: ValueKind::Index,
+            ..numbers
+        };
         for inputs in [vec![], vec![indices], vec![numbers, numbers]] {
             let mut scope = Scope::<f32>::new(Key::new(0));
             scope.enter("x");
@@ -116,8 +156,18 @@ fn every_layer_refuses_what_is_not_one_tensor_of_numbers() {
         let mut scope = Scope::<f32>::new(Key::new(0));
         let module = layer.build(&mut scope, &[numbers]).unwrap().module;
         let params = scope.into_params();
-        let error = module.forward(&mut Context::eval(&params), &[Value::Index(Tensor::from([1_i64]))]).unwrap_err();
-        assert!(error.to_string().contains("expected one tensor of numbers, found indices [1]"), "{error}");
+        let error = module
+            .forward(
+                &mut Context::eval(&params),
+                &[Value::Index(Tensor::from([1_i64]))],
+            )
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("expected one tensor of numbers, found indices [1]"),
+            "{error}"
+        );
     }
 }
 
@@ -125,7 +175,9 @@ fn every_layer_refuses_what_is_not_one_tensor_of_numbers() {
 fn frozen_and_detached_parameters_are_constants() {
     let mut scope = Scope::<f32>::new(Key::new(1));
     scope.enter("hidden");
-    let built = Dense::new(3).build_f32(&mut scope, &[Spec::float([2])]).unwrap();
+    let built = Dense::new(3)
+        .build_f32(&mut scope, &[Spec::float([2])])
+        .unwrap();
     let mut params = scope.into_params();
     params.freeze("hidden/weight").unwrap();
     let tape = Tape::new();
@@ -142,7 +194,12 @@ fn frozen_and_detached_parameters_are_constants() {
 
 /// The same cases at every run, and no files beside the source.
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 32, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig {
+        cases: 32,
+        rng_seed: RngSeed::Fixed(1),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }
 
 proptest! {

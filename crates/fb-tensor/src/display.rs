@@ -26,7 +26,13 @@ impl<T: Element> fmt::Display for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let precision = f.precision().unwrap_or(4);
         let fractional = matches!(T::NAME, "f32" | "f64" | "f16" | "bf16");
-        let cell = |value: T| if fractional { format!("{value:.precision$}") } else { value.to_string() };
+        let cell = |value: T| {
+            if fractional {
+                format!("{value:.precision$}")
+            } else {
+                value.to_string()
+            }
+        };
         let mut cells = Vec::new();
         collect(self, &mut |value| cells.push(cell(value)));
         let width = cells.iter().map(|c| c.chars().count()).max().unwrap_or(0);
@@ -85,8 +91,14 @@ mod tests {
 
     #[test]
     fn long_axes_are_cut_and_blocks_are_separated() {
-        assert_eq!(format!("{:.0}", Tensor::arange(20)), "[ 0,  1,  2, ..., 17, 18, 19]");
-        assert_eq!(Tensor::from([[[1_i64, 2]], [[3, 4]]]).to_string(), "[[[1, 2]],\n\n [[3, 4]]]");
+        assert_eq!(
+            format!("{:.0}", Tensor::arange(20)),
+            "[ 0,  1,  2, ..., 17, 18, 19]"
+        );
+        assert_eq!(
+            Tensor::from([[[1_i64, 2]], [[3, 4]]]).to_string(),
+            "[[[1, 2]],\n\n [[3, 4]]]"
+        );
         assert_eq!(Tensor::scalar(1.5).to_string(), "1.5000");
         assert_eq!(Tensor::<f32>::zeros([0, 2]).to_string(), "[]");
         assert_eq!(format!("{:?}", Tensor::zeros([2, 3])), "Tensor<f32> [2, 3]");

@@ -65,7 +65,9 @@ pub enum Error {
         shape: String,
     },
     /// More axes than a tensor can have.
-    #[error("{op}: {found} axes, but a tensor has at most {max}\n  help: merge neighbouring axes with reshape")]
+    #[error(
+        "{op}: {found} axes, but a tensor has at most {max}\n  help: merge neighbouring axes with reshape"
+    )]
     Rank {
         /// The operation.
         op: &'static str,
@@ -93,7 +95,11 @@ pub enum Error {
 }
 
 fn counted_from_zero(index: i64) -> &'static str {
-    if index < 0 { "\n  help: indices count from 0; negative ones do not count from the end" } else { "" }
+    if index < 0 {
+        "\n  help: indices count from 0; negative ones do not count from the end"
+    } else {
+        ""
+    }
 }
 
 /// Shorthand for results with this crate's [`Error`].

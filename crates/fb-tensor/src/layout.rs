@@ -22,7 +22,12 @@ impl Layout {
             strides[axis] = step;
             step *= shape[axis].max(1) as isize;
         }
-        Self { shape, strides, offset: 0, contiguous: true }
+        Self {
+            shape,
+            strides,
+            offset: 0,
+            contiguous: true,
+        }
     }
 
     /// A view with these strides; finds out whether it is contiguous.
@@ -49,7 +54,12 @@ impl Layout {
             step = step.wrapping_mul(extent as isize);
         }
         // Without elements there is no position to start from: a margin may even lie beyond the storage.
-        Self { shape, strides, offset: if empty { 0 } else { offset }, contiguous: contiguous | empty }
+        Self {
+            shape,
+            strides,
+            offset: if empty { 0 } else { offset },
+            contiguous: contiguous | empty,
+        }
     }
 
     /// The strides with room for all axes.
@@ -89,7 +99,11 @@ impl Layout {
 
     /// The position in storage of a multi-index, which must be within the shape.
     pub(crate) fn position(&self, index: &[usize]) -> usize {
-        let shift: isize = index.iter().zip(self.strides()).map(|(&i, &s)| i as isize * s).sum();
+        let shift: isize = index
+            .iter()
+            .zip(self.strides())
+            .map(|(&i, &s)| i as isize * s)
+            .sum();
         self.offset.wrapping_add_signed(shift)
     }
 }
@@ -142,7 +156,10 @@ impl<const N: usize> Walk<N> {
     pub(crate) fn inner(&self) -> (usize, [isize; N]) {
         match self.rank.checked_sub(1) {
             None => (1, [1; N]),
-            Some(last) => (self.extents[last], std::array::from_fn(|i| self.strides[i][last])),
+            Some(last) => (
+                self.extents[last],
+                std::array::from_fn(|i| self.strides[i][last]),
+            ),
         }
     }
 
@@ -172,7 +189,11 @@ impl<const N: usize> Walk<N> {
                 let wrapped = index[axis] == self.extents[axis];
                 for (i, place) in at.iter_mut().enumerate() {
                     let step = self.strides[i][axis];
-                    let shift = if wrapped { -step * (self.extents[axis] as isize - 1) } else { step };
+                    let shift = if wrapped {
+                        -step * (self.extents[axis] as isize - 1)
+                    } else {
+                        step
+                    };
                     *place = place.wrapping_add_signed(shift);
                 }
                 if !wrapped {

@@ -5,8 +5,8 @@
 //! [`for_each_unary_op`]); what records them is the crate above, `fb-autograd`.
 #![deny(unsafe_code)]
 
-mod element;
 mod display;
+mod element;
 mod elementwise;
 mod error;
 mod fused;
@@ -15,12 +15,12 @@ mod index;
 mod kernels;
 mod layout;
 mod linalg;
+pub mod random;
 mod reduce;
 mod shape;
 #[allow(unsafe_code)]
 mod storage;
 mod tensor;
-pub mod random;
 pub mod threads;
 
 /// The memory of tensors: recycled blocks and what they cost.

@@ -45,14 +45,22 @@ impl Key {
     pub fn fold(&self, path: &str) -> Self {
         // FNV-1a over the bytes, continued from the parent's stream, then mixed.
         let start = mix(self.stream ^ 0xcbf2_9ce4_8422_2325);
-        let hash = path.bytes().fold(start, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
-        Self { stream: mix(hash), ..*self }
+        let hash = path.bytes().fold(start, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        Self {
+            stream: mix(hash),
+            ..*self
+        }
     }
 
     /// The key of one numbered part, such as an epoch.
     #[must_use]
     pub fn fold_index(&self, index: u64) -> Self {
-        Self { stream: mix(self.stream.wrapping_add(mix(index ^ 0x9e37_79b9_7f4a_7c15))), ..*self }
+        Self {
+            stream: mix(self.stream.wrapping_add(mix(index ^ 0x9e37_79b9_7f4a_7c15))),
+            ..*self
+        }
     }
 
     /// The generator at the start of the stream.
@@ -96,7 +104,9 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     pub fn uniform(shape: impl Into<Shape>, low: f64, high: f64, rng: &mut Rng) -> Self {
         let valid = low <= high && (high - low).is_finite();
-        require(valid, "uniform", || format!("the range {low}..{high} is not a finite interval"));
+        require(valid, "uniform", || {
+            format!("the range {low}..{high} is not a finite interval")
+        });
         Self::filled_by(shape, |out| {
             for x in out {
                 *x = F::from_f64(low + (high - low) * unit(rng));
@@ -110,7 +120,9 @@ impl<F: Float> Tensor<F> {
     /// If the standard deviation is negative or not finite.
     #[track_caller]
     pub fn normal(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
-        require(std >= 0.0 && std.is_finite(), "normal", || format!("the standard deviation {std} is not a finite size"));
+        require(std >= 0.0 && std.is_finite(), "normal", || {
+            format!("the standard deviation {std} is not a finite size")
+        });
         Self::filled_by(shape, |out| {
             for x in out {
                 *x = F::from_f64(mean + std * standard_normal(rng));
@@ -125,7 +137,9 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     pub fn truncated_normal(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
         let valid = std >= 0.0 && std.is_finite();
-        require(valid, "truncated_normal", || format!("the standard deviation {std} is not a finite size"));
+        require(valid, "truncated_normal", || {
+            format!("the standard deviation {std} is not a finite size")
+        });
         Self::filled_by(shape, |out| {
             for x in out {
                 let z = std::iter::repeat_with(|| standard_normal(rng)).find(|z| z.abs() <= 2.0);
@@ -141,10 +155,16 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     pub fn bernoulli(shape: impl Into<Shape>, probability: f64, rng: &mut Rng) -> Self {
         let valid = (0.0..=1.0).contains(&probability);
-        require(valid, "bernoulli", || format!("the probability {probability} is not between 0 and 1"));
+        require(valid, "bernoulli", || {
+            format!("the probability {probability} is not between 0 and 1")
+        });
         Self::filled_by(shape, |out| {
             for x in out {
-                *x = if unit(rng) < probability { F::ONE } else { F::ZERO };
+                *x = if unit(rng) < probability {
+                    F::ONE
+                } else {
+                    F::ZERO
+                };
             }
         })
     }
@@ -184,7 +204,10 @@ mod tests {
     #[test]
     fn streams_of_different_names_differ() {
         let key = Key::new(1);
-        let mut firsts: Vec<u64> = ["a", "b", "ab", "ba"].iter().map(|p| key.fold(p).rng().next_u64()).collect();
+        let mut firsts: Vec<u64> = ["a", "b", "ab", "ba"]
+            .iter()
+            .map(|p| key.fold(p).rng().next_u64())
+            .collect();
         firsts.push(key.fold("a").fold("b").rng().next_u64());
         firsts.extend((0..20).map(|row| key.fold("a").at(0, row).next_u64()));
         firsts.extend((1..20).map(|step| key.fold("a").at(step, 0).next_u64()));
@@ -199,7 +222,10 @@ mod tests {
         let mut rng = Key::new(3).rng();
         let mean_std = |t: Tensor<f64>| {
             let mean = t.iter().sum::<f64>() / n as f64;
-            (mean, (t.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64).sqrt())
+            (
+                mean,
+                (t.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64).sqrt(),
+            )
         };
         let (mean, std) = mean_std(Tensor::normal([n], 1.0, 2.0, &mut rng));
         assert!((mean - 1.0).abs() < 0.02 && (std - 2.0).abs() < 0.02);

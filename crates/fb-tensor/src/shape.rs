@@ -25,7 +25,10 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of a single number: no axes.
-    pub const SCALAR: Self = Self { extents: [0; MAX_RANK], rank: 0 };
+    pub const SCALAR: Self = Self {
+        extents: [0; MAX_RANK],
+        rank: 0,
+    };
 
     /// A shape with the given extents.
     ///
@@ -36,7 +39,10 @@ impl Shape {
         if extents.len() > MAX_RANK {
             return Err(too_many_axes(extents.len()));
         }
-        let mut shape = Self { extents: [0; MAX_RANK], rank: extents.len() };
+        let mut shape = Self {
+            extents: [0; MAX_RANK],
+            rank: extents.len(),
+        };
         for (to, &from) in shape.extents.iter_mut().zip(extents) {
             *to = from;
         }
@@ -54,7 +60,11 @@ impl Shape {
             cells = product;
             overflows |= overflow;
         }
-        if overflows || cells > isize::MAX as usize / 16 { Err(too_large(&self)) } else { Ok(self) }
+        if overflows || cells > isize::MAX as usize / 16 {
+            Err(too_large(&self))
+        } else {
+            Ok(self)
+        }
     }
 
     /// The number of elements: the product of the extents, 1 for no axes.
@@ -83,7 +93,10 @@ impl Shape {
     /// If `axis` is beyond the end or the rank would exceed [`MAX_RANK`].
     #[track_caller]
     pub fn with_inserted(&self, axis: usize, extent: usize) -> Self {
-        assert!(axis <= self.len(), "cannot insert an axis at {axis} into shape {self}");
+        assert!(
+            axis <= self.len(),
+            "cannot insert an axis at {axis} into shape {self}"
+        );
         if self.rank == MAX_RANK {
             fail(&too_many_axes(MAX_RANK + 1));
         }
@@ -112,7 +125,11 @@ impl Shape {
     /// There is no such axis, or more elements than memory can hold.
     pub fn try_with_extent(&self, axis: usize, extent: usize) -> Result<Self> {
         if axis >= self.len() {
-            return Err(Error::Axis { op: "shape", axis, shape: self.to_string() });
+            return Err(Error::Axis {
+                op: "shape",
+                axis,
+                shape: self.to_string(),
+            });
         }
         let mut shape = *self;
         shape.extents[axis] = extent;
@@ -125,7 +142,11 @@ impl Shape {
     /// Two different extents meet and neither is 1.
     #[inline]
     pub fn broadcast(&self, other: &Self, op: &'static str) -> Result<Self> {
-        let (long, short) = if self.len() >= other.len() { (self, other) } else { (other, self) };
+        let (long, short) = if self.len() >= other.len() {
+            (self, other)
+        } else {
+            (other, self)
+        };
         let mut shape = *long;
         let lead = long.len() - short.len();
         for (i, &extent) in short.iter().enumerate() {
@@ -156,19 +177,31 @@ impl Shape {
 #[inline(never)]
 fn no_broadcast(left: &Shape, right: &Shape, op: &'static str) -> Error {
     let help = "axes are aligned from the last one; extents must be equal or 1";
-    Error::Shapes { op, left: left.to_string(), right: right.to_string(), help }
+    Error::Shapes {
+        op,
+        left: left.to_string(),
+        right: right.to_string(),
+        help,
+    }
 }
 
 #[cold]
 #[inline(never)]
 fn too_many_axes(found: usize) -> Error {
-    Error::Rank { op: "shape", found, max: MAX_RANK }
+    Error::Rank {
+        op: "shape",
+        found,
+        max: MAX_RANK,
+    }
 }
 
 #[cold]
 #[inline(never)]
 fn too_large(shape: &Shape) -> Error {
-    Error::TooLarge { op: "shape", shape: shape.to_string() }
+    Error::TooLarge {
+        op: "shape",
+        shape: shape.to_string(),
+    }
 }
 
 impl Deref for Shape {
@@ -258,13 +291,25 @@ mod tests {
 
     #[test]
     fn broadcasting_follows_numpy() {
-        let pairs: [(&[usize], &[usize], &[usize]); 4] =
-            [(&[2, 3], &[3], &[2, 3]), (&[4, 1, 3], &[2, 1], &[4, 2, 3]), (&[], &[5], &[5]), (&[0, 2], &[1], &[0, 2])];
+        let pairs: [(&[usize], &[usize], &[usize]); 4] = [
+            (&[2, 3], &[3], &[2, 3]),
+            (&[4, 1, 3], &[2, 1], &[4, 2, 3]),
+            (&[], &[5], &[5]),
+            (&[0, 2], &[1], &[0, 2]),
+        ];
         for (a, b, want) in pairs {
-            assert_eq!(*Shape::from(a).broadcast(&Shape::from(b), "test").unwrap(), *want);
-            assert_eq!(*Shape::from(b).broadcast(&Shape::from(a), "test").unwrap(), *want);
+            assert_eq!(
+                *Shape::from(a).broadcast(&Shape::from(b), "test").unwrap(),
+                *want
+            );
+            assert_eq!(
+                *Shape::from(b).broadcast(&Shape::from(a), "test").unwrap(),
+                *want
+            );
         }
-        let error = Shape::from([2, 3]).broadcast(&Shape::from([2]), "add").unwrap_err();
+        let error = Shape::from([2, 3])
+            .broadcast(&Shape::from([2]), "add")
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "add: [2, 3] and [2] do not fit\n  help: axes are aligned from the last one; extents must be equal or 1"
@@ -273,8 +318,17 @@ mod tests {
 
     #[test]
     fn overflow_is_found_even_behind_a_zero_axis() {
-        assert!(matches!(Shape::try_new(&[usize::MAX, 2]), Err(Error::TooLarge { .. })));
-        assert!(matches!(Shape::try_new(&[0, 1 << 62, 1 << 10]), Err(Error::TooLarge { .. })));
-        assert!(matches!(Shape::try_new(&[1; 7]), Err(Error::Rank { found: 7, .. })));
+        assert!(matches!(
+            Shape::try_new(&[usize::MAX, 2]),
+            Err(Error::TooLarge { .. })
+        ));
+        assert!(matches!(
+            Shape::try_new(&[0, 1 << 62, 1 << 10]),
+            Err(Error::TooLarge { .. })
+        ));
+        assert!(matches!(
+            Shape::try_new(&[1; 7]),
+            Err(Error::Rank { found: 7, .. })
+        ));
     }
 }

@@ -15,7 +15,11 @@ const SPLIT_OUTSIDE_NS: usize = 400_000;
 /// assert_eq!(sum, 55);
 /// ```
 pub fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    if in_pool() { work() } else { rayon::scope(|_| work()) }
+    if in_pool() {
+        work()
+    } else {
+        rayon::scope(|_| work())
+    }
 }
 
 /// Whether the caller runs on a thread of the pool.
@@ -59,7 +63,12 @@ pub(crate) fn for_each_chunk_mut<T: Send>(
 }
 
 /// Halves the output until single parts are left, so that idle threads find large pieces to take.
-fn split_mut<T: Send>(start: usize, output: &mut [T], chunk: usize, work: &(impl Fn(usize, &mut [T]) + Sync)) {
+fn split_mut<T: Send>(
+    start: usize,
+    output: &mut [T],
+    chunk: usize,
+    work: &(impl Fn(usize, &mut [T]) + Sync),
+) {
     if output.len() <= chunk {
         work(start, output);
         return;
@@ -67,5 +76,8 @@ fn split_mut<T: Send>(start: usize, output: &mut [T], chunk: usize, work: &(impl
     let chunks = output.len().div_ceil(chunk);
     let middle = chunks / 2 * chunk;
     let (low, high) = output.split_at_mut(middle);
-    rayon::join(|| split_mut(start, low, chunk, work), || split_mut(start + middle, high, chunk, work));
+    rayon::join(
+        || split_mut(start, low, chunk, work),
+        || split_mut(start + middle, high, chunk, work),
+    );
 }

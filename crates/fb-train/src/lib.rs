@@ -6,8 +6,8 @@
 #![forbid(unsafe_code)]
 
 pub mod callback;
-pub mod describe;
 pub mod checkpoint;
+pub mod describe;
 mod error;
 pub mod file;
 mod fit;
@@ -23,6 +23,8 @@ pub use callback::{Action, Callback, EarlyStopping, EpochEnd};
 pub use error::{Error, Result};
 pub use fit::{Fit, Goal, Validation};
 pub use history::{EpochRecord, History};
+pub use model::{
+    Compile, Evaluation, Inputs, IntoMetrics, IntoSamples, LossOn, Model, Samples, StepReport,
+};
 pub use persist::NetworkFile;
-pub use model::{Compile, Evaluation, Inputs, IntoMetrics, IntoSamples, LossOn, Model, Samples, StepReport};
 pub use progress::Verbosity;

@@ -21,7 +21,9 @@ fn xor_model(seed: u64) -> Model {
         .seed(seed)
         .build()
         .unwrap();
-    network.compile(Adam::new(0.1), BinaryCrossentropy::new(), (Accuracy,)).unwrap()
+    network
+        .compile(Adam::new(0.1), BinaryCrossentropy::new(), (Accuracy,))
+        .unwrap()
 }
 
 /// 13 → 16 → 3 with feedback and dropout, for the wine data.
@@ -35,8 +37,13 @@ fn wine_model() -> Model {
         .seed(7)
         .build()
         .unwrap();
-    let model = network.compile(Adam::new(0.01), CrossEntropy::new(), (Accuracy,)).unwrap();
-    model.loss_on(LossOn::Every).clip(Clip::Norm(5.0)).penalty(Penalty::l2(1e-4))
+    let model = network
+        .compile(Adam::new(0.01), CrossEntropy::new(), (Accuracy,))
+        .unwrap();
+    model
+        .loss_on(LossOn::Every)
+        .clip(Clip::Norm(5.0))
+        .penalty(Penalty::l2(1e-4))
 }
 
 fn wine() -> (Tensor, Tensor<i64>) {
@@ -50,7 +57,10 @@ fn wine() -> (Tensor, Tensor<i64>) {
 fn a_loop_learns_xor() {
     let (x, y) = embedded::xor();
     let mut model = xor_model(1);
-    let fit = Fit::until(Goal::at_most("loss", 0.05)).max_epochs(1000).batch_size(1).silent();
+    let fit = Fit::until(Goal::at_most("loss", 0.05))
+        .max_epochs(1000)
+        .batch_size(1)
+        .silent();
     let history = model.fit((&x, &y), fit).unwrap();
     assert!(history.len() < 1000, "the goal ends training");
     assert!(history.last("loss").unwrap() <= 0.05);
@@ -60,7 +70,10 @@ fn a_loop_learns_xor() {
     let iterations = model.evaluate_iterations((&x, &y)).unwrap();
     assert_eq!(iterations.len(), 4);
     assert_eq!(iterations[3], evaluation);
-    assert_eq!(model.predict_iterations(&x).unwrap()[3], model.predict(&x).unwrap());
+    assert_eq!(
+        model.predict_iterations(&x).unwrap()[3],
+        model.predict(&x).unwrap()
+    );
 }
 
 #[test]
@@ -69,25 +82,47 @@ fn a_resumed_training_equals_an_uninterrupted_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.checkpoint");
     let options = |epochs| {
-        let stop = EarlyStopping::monitor("val_loss").patience(50).restore_best();
-        Fit::epochs(epochs).batch_size(16).validation_split(0.2).callback(stop).silent()
+        let stop = EarlyStopping::monitor("val_loss")
+            .patience(50)
+            .restore_best();
+        Fit::epochs(epochs)
+            .batch_size(16)
+            .validation_split(0.2)
+            .callback(stop)
+            .silent()
     };
     let mut whole = wine_model();
     let all = whole.fit((&x, &y), options(6)).unwrap();
 
-    wine_model().fit((&x, &y), options(2).checkpoint(&path)).unwrap();
+    wine_model()
+        .fit((&x, &y), options(2).checkpoint(&path))
+        .unwrap();
     let mut resumed = wine_model();
-    let rest = resumed.fit((&x, &y), options(6).checkpoint(&path).resume()).unwrap();
+    let rest = resumed
+        .fit((&x, &y), options(6).checkpoint(&path).resume())
+        .unwrap();
 
-    assert_eq!(whole.params().state_dict(), resumed.params().state_dict(), "bit for bit");
-    assert_eq!((whole.epochs_trained(), whole.steps_trained()), (resumed.epochs_trained(), resumed.steps_trained()));
+    assert_eq!(
+        whole.params().state_dict(),
+        resumed.params().state_dict(),
+        "bit for bit"
+    );
+    assert_eq!(
+        (whole.epochs_trained(), whole.steps_trained()),
+        (resumed.epochs_trained(), resumed.steps_trained())
+    );
     for name in ["loss", "accuracy", "val_loss", "val_accuracy"] {
         assert_eq!(all.series(name), rest.series(name), "{name}");
     }
     // The file now holds the end of training: going on from it does nothing more.
     let mut finished = wine_model();
-    finished.fit((&x, &y), options(6).checkpoint(&path).resume()).unwrap();
-    assert_eq!(finished.params().state_dict(), resumed.params().state_dict());
+    finished
+        .fit((&x, &y), options(6).checkpoint(&path).resume())
+        .unwrap();
+    assert_eq!(
+        finished.params().state_dict(),
+        resumed.params().state_dict()
+    );
 }
 
 #[test]
@@ -95,15 +130,30 @@ fn a_checkpoint_of_another_training_is_refused() {
     let (x, y) = wine();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.checkpoint");
-    wine_model().fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path)).unwrap();
+    wine_model()
+        .fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path))
+        .unwrap();
     let (x, y) = embedded::xor();
     let mut other = xor_model(1);
     let before = other.params().state_dict();
-    let error = other.fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path).resume()).unwrap_err().to_string();
-    assert!(error.contains("is the checkpoint of another training\n  architecture: expected {"), "{error}");
+    let error = other
+        .fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path).resume())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("is the checkpoint of another training\n  architecture: expected {"),
+        "{error}"
+    );
     assert_eq!(other.params().state_dict(), before);
-    let error = other.fit((&x, &y), Fit::epochs(1).resume()).unwrap_err().to_string();
-    assert!(error.starts_with("Fit::resume: bad setting") && error.contains(".checkpoint(\"run.ckpt\")"), "{error}");
+    let error = other
+        .fit((&x, &y), Fit::epochs(1).resume())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("Fit::resume: bad setting")
+            && error.contains(".checkpoint(\"run.ckpt\")"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -111,11 +161,19 @@ fn threads_do_not_change_training() {
     let (x, y) = wine();
     let train = || {
         let mut model = wine_model();
-        let history = model.fit((&x, &y), Fit::epochs(3).batch_size(64).silent()).unwrap();
+        let history = model
+            .fit((&x, &y), Fit::epochs(3).batch_size(64).silent())
+            .unwrap();
         (model.params().state_dict(), history.series("loss"))
     };
     let results: Vec<_> = [1, 2, 4]
-        .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(train))
+        .map(|n| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(n)
+                .build()
+                .unwrap()
+                .install(train)
+        })
         .into_iter()
         .collect();
     assert_eq!(results[0], results[1]);
@@ -132,22 +190,49 @@ fn a_saved_model_predicts_the_same() {
     model.freeze("hidden").unwrap();
     model.save(&path).unwrap();
     let loaded = Network::<f32>::load(&path).unwrap();
-    assert!(!loaded.params().by_name("hidden/weight").unwrap().trainable(), "frozen stays frozen");
-    let mut loaded = loaded.compile(Sgd::new(0.1), CrossEntropy::new(), ()).unwrap();
-    assert_eq!(loaded.predict(&x).unwrap(), model.predict(&x).unwrap(), "bit for bit");
-    let frozen = loaded.params().by_name("hidden/weight").unwrap().value.clone();
+    assert!(
+        !loaded
+            .params()
+            .by_name("hidden/weight")
+            .unwrap()
+            .trainable(),
+        "frozen stays frozen"
+    );
+    let mut loaded = loaded
+        .compile(Sgd::new(0.1), CrossEntropy::new(), ())
+        .unwrap();
+    assert_eq!(
+        loaded.predict(&x).unwrap(),
+        model.predict(&x).unwrap(),
+        "bit for bit"
+    );
+    let frozen = loaded
+        .params()
+        .by_name("hidden/weight")
+        .unwrap()
+        .value
+        .clone();
     loaded.fit((&x, &y), Fit::epochs(1).silent()).unwrap();
-    assert_eq!(loaded.params().by_name("hidden/weight").unwrap().value, frozen, "and is not trained");
+    assert_eq!(
+        loaded.params().by_name("hidden/weight").unwrap().value,
+        frozen,
+        "and is not trained"
+    );
 
     let bytes = std::fs::read(&path).unwrap();
     for cut in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..cut]).unwrap();
         let error = Network::<f32>::load(&path).unwrap_err().to_string();
-        assert!(error.contains("wine.safetensors") && error.contains("\n  help: "), "{cut}: {error}");
+        assert!(
+            error.contains("wine.safetensors") && error.contains("\n  help: "),
+            "{cut}: {error}"
+        );
     }
     std::fs::write(&path, "not a model").unwrap();
     assert!(Network::<f32>::load(&path).is_err());
-    let error = Network::<f32>::load(folder.path().join("none")).unwrap_err().to_string();
+    let error = Network::<f32>::load(folder.path().join("none"))
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("cannot read "), "{error}");
 }
 
@@ -160,12 +245,26 @@ fn a_nan_stops_training_and_leaves_the_last_good_weights() {
         .schedule(Unroll::iterations(8))
         .build()
         .unwrap();
-    let mut model = network.compile(Sgd::new(1e4), MeanSquaredError, ()).unwrap();
+    let mut model = network
+        .compile(Sgd::new(1e4), MeanSquaredError, ())
+        .unwrap();
     let x = Tensor::linspace(-1.0, 1.0, 64).reshape([64, 1]);
-    let error = model.fit((&x, &(&x * 3.0)), Fit::epochs(10).batch_size(4).silent()).unwrap_err().to_string();
-    assert!(error.contains("layer \"") || error.contains("feedback \"output\" -> \"hidden\""), "{error}");
-    assert!(error.contains(" at iteration ") && error.contains("\n  help: "), "{error}");
-    assert!(model.params().iter().all(|(_, p)| p.value.is_all_finite()), "weights are usable");
+    let error = model
+        .fit((&x, &(&x * 3.0)), Fit::epochs(10).batch_size(4).silent())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("layer \"") || error.contains("feedback \"output\" -> \"hidden\""),
+        "{error}"
+    );
+    assert!(
+        error.contains(" at iteration ") && error.contains("\n  help: "),
+        "{error}"
+    );
+    assert!(
+        model.params().iter().all(|(_, p)| p.value.is_all_finite()),
+        "weights are usable"
+    );
     assert!(model.predict(&x).unwrap().is_all_finite());
 }
 
@@ -173,14 +272,27 @@ fn a_nan_stops_training_and_leaves_the_last_good_weights() {
 fn early_stopping_goes_back_to_the_best_epoch() {
     let (x, y) = wine();
     let mut model = wine_model();
-    let stop = EarlyStopping::monitor("val_loss").patience(3).restore_best();
-    let fit = Fit::epochs(200).batch_size(16).validation_split(0.2).callback(stop).silent();
+    let stop = EarlyStopping::monitor("val_loss")
+        .patience(3)
+        .restore_best();
+    let fit = Fit::epochs(200)
+        .batch_size(16)
+        .validation_split(0.2)
+        .callback(stop)
+        .silent();
     let history: History = model.fit((&x, &y), fit).unwrap();
     assert!(history.len() < 200);
     let best = history.best("val_loss").unwrap();
     let (kept, held) = (142, 178);
-    let validation = model.evaluate((&x.slice(0, kept..held), &y.slice(0, kept..held))).unwrap();
-    assert!((validation.loss() - best.value).abs() < 1e-6, "{} is not {}", validation.loss(), best.value);
+    let validation = model
+        .evaluate((&x.slice(0, kept..held), &y.slice(0, kept..held)))
+        .unwrap();
+    assert!(
+        (validation.loss() - best.value).abs() < 1e-6,
+        "{} is not {}",
+        validation.loss(),
+        best.value
+    );
 }
 
 #[test]
@@ -188,13 +300,27 @@ fn class_weights_move_the_decision() {
     let (x, y) = wine();
     let recall_of_first = |weights: Vec<f64>| {
         let mut model = wine_model();
-        model.fit((&x, &y), Fit::epochs(1).batch_size(16).class_weights(weights).silent()).unwrap();
+        model
+            .fit(
+                (&x, &y),
+                Fit::epochs(1)
+                    .batch_size(16)
+                    .class_weights(weights)
+                    .silent(),
+            )
+            .unwrap();
         let predicted = model.predict_classes(&x).unwrap();
         predicted.iter().filter(|&class| class == 0).count()
     };
     assert!(recall_of_first(vec![20.0, 1.0, 1.0]) > recall_of_first(vec![0.0, 1.0, 1.0]) + 20);
-    let error = wine_model().fit((&x, &y), Fit::epochs(1).class_weights(vec![1.0]).silent()).unwrap_err().to_string();
-    assert!(error.starts_with("the class weights: label out of range"), "{error}");
+    let error = wine_model()
+        .fit((&x, &y), Fit::epochs(1).class_weights(vec![1.0]).silent())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("the class weights: label out of range"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -207,7 +333,9 @@ fn a_step_in_steady_state_takes_no_large_block() {
         .schedule(Unroll::iterations(5))
         .build()
         .unwrap();
-    let mut model = network.compile(Adam::new(1e-3), CrossEntropy::new(), ()).unwrap();
+    let mut model = network
+        .compile(Adam::new(1e-3), CrossEntropy::new(), ())
+        .unwrap();
     fb_tensor::threads::enter(move || {
         for _ in 0..3 {
             model.train_batch((&x, &y)).unwrap();
@@ -218,13 +346,19 @@ fn a_step_in_steady_state_takes_no_large_block() {
         }
         // Other tests run beside this one and allocate too, so a handful is allowed; a block a step would be 100s.
         assert!(pool::stats().large_allocations - before < 200);
-        assert!(model.params().iter().all(|(_, p)| p.value.is_unshared()), "weights are written in place");
+        assert!(
+            model.params().iter().all(|(_, p)| p.value.is_unshared()),
+            "weights are written in place"
+        );
     });
 }
 
 /// The text of the error of fitting the XOR model to these.
 fn refused(x: &Tensor, y: &Tensor, fit: Fit) -> String {
-    xor_model(1).fit((x, y), fit.silent()).unwrap_err().to_string()
+    xor_model(1)
+        .fit((x, y), fit.silent())
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -236,7 +370,11 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
          help: reshape the data, or give Sequential::input the shape of one sample"
     );
     assert_eq!(
-        refused(&Tensor::zeros([0, 2]), &Tensor::zeros([0, 1]), Fit::epochs(1)),
+        refused(
+            &Tensor::zeros([0, 2]),
+            &Tensor::zeros([0, 1]),
+            Fit::epochs(1)
+        ),
         "the training data: no rows\n  expected at least one row, found none\n  \
          help: check the filters and splits that made it"
     );
@@ -247,28 +385,60 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
         "the training data: NaN in the data\n  row 2, feature 1: expected a finite number, found NaN\n  \
          help: fill or drop missing values before training"
     );
-    assert!(refused(&x, &Tensor::zeros([3, 1]), Fit::epochs(1)).contains("found 4 inputs and 3 targets"));
+    assert!(
+        refused(&x, &Tensor::zeros([3, 1]), Fit::epochs(1))
+            .contains("found 4 inputs and 3 targets")
+    );
     let text = refused(&x, &y, Fit::epochs(1).batch_size(0));
-    assert!(text.contains("batch size") && text.contains("help: "), "{text}");
+    assert!(
+        text.contains("batch size") && text.contains("help: "),
+        "{text}"
+    );
     assert!(refused(&x, &y, Fit::epochs(1).validation_split(1.5)).contains("found 1.5 of 4 rows"));
     assert!(refused(&x, &y, Fit::until(Goal::at_least("acuracy", 1.0))).contains("\"acuracy\""));
-    assert!(refused(&x, &y, Fit::epochs(1).callback(EarlyStopping::monitor("val_loss"))).contains("\"val_loss\""));
+    assert!(
+        refused(
+            &x,
+            &y,
+            Fit::epochs(1).callback(EarlyStopping::monitor("val_loss"))
+        )
+        .contains("\"val_loss\"")
+    );
 
     let (x, y) = wine();
     let mut wrong = y.clone();
     wrong.make_mut()[4] = 3;
-    let error = wine_model().fit((&x, &wrong), Fit::epochs(1).silent()).unwrap_err().to_string();
+    let error = wine_model()
+        .fit((&x, &wrong), Fit::epochs(1).silent())
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         "the training data: label out of range\n  row 4: expected 0 to 2, found 3\n  \
          help: labels count from 0; the last layer needs one unit a class"
     );
-    let error = wine_model().predict(&x.slice(0, 0..1).reshape([13])).unwrap_err().to_string();
+    let error = wine_model()
+        .predict(&x.slice(0, 0..1).reshape([13]))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(".unsqueeze(0)"), "{error}");
-    let twice = Sequential::input([2]).layer("output", Dense::new(1)).build().unwrap();
-    let error = twice.compile(Adam::new(0.1), BinaryCrossentropy::new(), (Accuracy, Accuracy));
+    let twice = Sequential::input([2])
+        .layer("output", Dense::new(1))
+        .build()
+        .unwrap();
+    let error = twice.compile(
+        Adam::new(0.1),
+        BinaryCrossentropy::new(),
+        (Accuracy, Accuracy),
+    );
     assert!(error.unwrap_err().to_string().contains("accuracy"));
-    let network = Sequential::input([2]).layer("output", Dense::new(1)).build().unwrap();
-    let error = network.compile(Adam::new(-1.0), BinaryCrossentropy::new(), ()).unwrap_err().to_string();
+    let network = Sequential::input([2])
+        .layer("output", Dense::new(1))
+        .build()
+        .unwrap();
+    let error = network
+        .compile(Adam::new(-1.0), BinaryCrossentropy::new(), ())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("Adam") && error.contains("-1"), "{error}");
 }

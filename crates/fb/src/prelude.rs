@@ -13,7 +13,9 @@ pub use fb_nn::layers::Activation::{
     self, Elu, Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 pub use fb_nn::layers::{Dense, Dropout, Flatten, Reshape};
-pub use fb_nn::loss::{BinaryCrossentropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError};
+pub use fb_nn::loss::{
+    BinaryCrossentropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError,
+};
 pub use fb_nn::optim::{Adam, AdamW, Clip, Penalty, RmsProp, Sgd};
 pub use fb_tensor::Tensor;
 pub use fb_train::history::History;

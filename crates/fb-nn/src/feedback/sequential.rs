@@ -42,14 +42,24 @@ impl Sequential {
     /// Starts a chain whose input has this shape per sample (without the batch axis).
     pub fn input(shape: impl AsRef<[usize]>) -> Self {
         let input = shape.as_ref().to_vec();
-        Self { input, nodes: Vec::new(), edges: Vec::new(), schedule: None, seed: 0, misuse: None }
+        Self {
+            input,
+            nodes: Vec::new(),
+            edges: Vec::new(),
+            schedule: None,
+            seed: 0,
+            misuse: None,
+        }
     }
 
     /// Appends a layer.
     #[must_use]
     pub fn layer(mut self, name: impl Into<String>, layer: impl Layer) -> Self {
         let layer: Arc<dyn AnyLayer> = Arc::new(layer);
-        self.nodes.push(Node { name: name.into(), layer });
+        self.nodes.push(Node {
+            name: name.into(),
+            layer,
+        });
         self
     }
 
@@ -142,7 +152,9 @@ impl Sequential {
             input: Spec::float(Shape::try_new(&self.input)?),
             nodes: self.nodes,
             edges: self.edges,
-            schedule: self.schedule.unwrap_or_else(|| Arc::new(Unroll::iterations(1))),
+            schedule: self
+                .schedule
+                .unwrap_or_else(|| Arc::new(Unroll::iterations(1))),
             seed: self.seed,
         };
         Network::build(topology)

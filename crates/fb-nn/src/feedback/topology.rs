@@ -91,7 +91,12 @@ impl Edge {
     }
 
     /// An error about this edge.
-    pub(super) fn error(&self, problem: impl Into<String>, detail: impl Into<String>, help: impl Into<String>) -> Error {
+    pub(super) fn error(
+        &self,
+        problem: impl Into<String>,
+        detail: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Error {
         Error::Feedback {
             from: self.from.clone(),
             to: self.to.clone(),
@@ -126,8 +131,16 @@ impl Topology {
 
     /// The names of the layers, for messages.
     pub(super) fn layer_list(&self) -> String {
-        let names: Vec<String> = self.nodes.iter().map(|node| format!("{:?}", node.name)).collect();
-        if names.is_empty() { "there are no layers".to_owned() } else { format!("the layers are {}", names.join(", ")) }
+        let names: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| format!("{:?}", node.name))
+            .collect();
+        if names.is_empty() {
+            "there are no layers".to_owned()
+        } else {
+            format!("the layers are {}", names.join(", "))
+        }
     }
 }
 
@@ -168,8 +181,14 @@ impl Topology {
             .nodes
             .iter()
             .map(|node| {
-                let kind = FileKind { kind: node.layer.kind().to_owned(), config: node.layer.config()? };
-                Ok(FileLayer { name: node.name.clone(), kind })
+                let kind = FileKind {
+                    kind: node.layer.kind().to_owned(),
+                    config: node.layer.config()?,
+                };
+                Ok(FileLayer {
+                    name: node.name.clone(),
+                    kind,
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         let file = File {
@@ -177,7 +196,10 @@ impl Topology {
             input: self.input.shape.to_vec(),
             layers,
             feedback: self.edges.clone(),
-            schedule: FileKind { kind: self.schedule.kind().to_owned(), config: self.schedule.config()? },
+            schedule: FileKind {
+                kind: self.schedule.kind().to_owned(),
+                config: self.schedule.config()?,
+            },
             seed: self.seed,
         };
         serde_json::to_value(file).map_err(format_error)
@@ -192,7 +214,10 @@ impl Topology {
         if found.is_some_and(|format| format > u64::from(FORMAT)) {
             return Err(Error::Format {
                 place: "the architecture".to_owned(),
-                reason: format!("it has format {}, this version reads up to {FORMAT}", found.unwrap_or_default()),
+                reason: format!(
+                    "it has format {}, this version reads up to {FORMAT}",
+                    found.unwrap_or_default()
+                ),
                 help: "read it with the version that wrote it, or a newer one".to_owned(),
             });
         }
@@ -203,14 +228,21 @@ impl Topology {
             .map(|layer| {
                 let place = format!("layer {:?}", layer.name);
                 let config = registry.layer(&place, &layer.kind.kind, layer.kind.config)?;
-                Ok(Node { name: layer.name, layer: config })
+                Ok(Node {
+                    name: layer.name,
+                    layer: config,
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             input: Spec::float(Shape::try_new(&file.input)?),
             nodes,
             edges: file.feedback,
-            schedule: registry.schedule("the schedule", &file.schedule.kind, file.schedule.config)?,
+            schedule: registry.schedule(
+                "the schedule",
+                &file.schedule.kind,
+                file.schedule.config,
+            )?,
             seed: file.seed,
         })
     }

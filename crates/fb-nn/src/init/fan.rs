@@ -15,11 +15,20 @@ impl Fans {
         // An extent of 0 leaves nothing to draw; counting it as 1 keeps the formulas finite.
         let extent = |n: usize| n.max(1) as f64;
         match **shape {
-            [] => Self { fan_in: 1.0, fan_out: 1.0 },
-            [n] => Self { fan_in: extent(n), fan_out: extent(n) },
+            [] => Self {
+                fan_in: 1.0,
+                fan_out: 1.0,
+            },
+            [n] => Self {
+                fan_in: extent(n),
+                fan_out: extent(n),
+            },
             [ref positions @ .., inputs, outputs] => {
                 let positions: f64 = positions.iter().map(|&n| extent(n)).product();
-                Self { fan_in: positions * extent(inputs), fan_out: positions * extent(outputs) }
+                Self {
+                    fan_in: positions * extent(inputs),
+                    fan_out: positions * extent(outputs),
+                }
             }
         }
     }

@@ -194,17 +194,26 @@ impl Initializer {
     /// # Errors
     /// One is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        let finite = |what: &str, x: f64| self.require(x.is_finite(), &format!("a finite {what}"), x);
+        let finite =
+            |what: &str, x: f64| self.require(x.is_finite(), &format!("a finite {what}"), x);
         match *self {
             Self::Zeros => Ok(()),
             Self::Constant(value) => finite("number", value),
             Self::Uniform { low, high } => {
                 let valid = low <= high && (high - low).is_finite();
-                self.require(valid, "finite numbers low <= high", format!("{low} and {high}"))
+                self.require(
+                    valid,
+                    "finite numbers low <= high",
+                    format!("{low} and {high}"),
+                )
             }
             Self::Normal { mean, std } | Self::TruncatedNormal { mean, std } => {
                 finite("mean", mean)?;
-                self.require(std >= 0.0 && std.is_finite(), "a finite standard deviation from 0 on", std)
+                self.require(
+                    std >= 0.0 && std.is_finite(),
+                    "a finite standard deviation from 0 on",
+                    std,
+                )
             }
             Self::GlorotUniform { gain }
             | Self::GlorotNormal { gain }
@@ -213,7 +222,11 @@ impl Initializer {
             | Self::LecunUniform { gain }
             | Self::LecunNormal { gain }
             | Self::Orthogonal { gain }
-            | Self::Identity { gain } => self.require(gain > 0.0 && gain.is_finite(), "a finite gain above 0", gain),
+            | Self::Identity { gain } => self.require(
+                gain > 0.0 && gain.is_finite(),
+                "a finite gain above 0",
+                gain,
+            ),
         }
     }
 
@@ -235,13 +248,19 @@ impl Initializer {
             Self::Normal { mean, std } => Tensor::normal(shape, mean, std, rng),
             Self::TruncatedNormal { mean, std } => Tensor::truncated_normal(shape, mean, std, rng),
             Self::GlorotUniform { gain } => uniform(gain * fans.glorot_std(), rng),
-            Self::GlorotNormal { gain } => Tensor::normal(shape, 0.0, gain * fans.glorot_std(), rng),
+            Self::GlorotNormal { gain } => {
+                Tensor::normal(shape, 0.0, gain * fans.glorot_std(), rng)
+            }
             Self::HeUniform { gain } => uniform(gain * fans.he_std(), rng),
             Self::HeNormal { gain } => Tensor::normal(shape, 0.0, gain * fans.he_std(), rng),
             Self::LecunUniform { gain } => uniform(gain * fans.lecun_std(), rng),
             Self::LecunNormal { gain } => Tensor::normal(shape, 0.0, gain * fans.lecun_std(), rng),
             Self::Orthogonal { gain } => {
-                self.require(shape.len() >= 2, "a matrix [in, out] or a kernel [..., in, out]", shape)?;
+                self.require(
+                    shape.len() >= 2,
+                    "a matrix [in, out] or a kernel [..., in, out]",
+                    shape,
+                )?;
                 orthogonal::sample(shape, gain, rng)
             }
             Self::Identity { gain } => {

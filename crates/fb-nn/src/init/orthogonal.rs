@@ -16,7 +16,11 @@ pub(super) fn sample<F: Float>(shape: Shape, gain: f64, rng: &mut Rng) -> Tensor
     Tensor::filled_by(shape, |out| {
         for (position, value) in out.iter_mut().enumerate() {
             let (row, column) = (position / columns, position % columns);
-            let (vector, element) = if rows >= columns { (column, row) } else { (row, column) };
+            let (vector, element) = if rows >= columns {
+                (column, row)
+            } else {
+                (row, column)
+            };
             *value = F::from_f64(gain * basis[vector * length + element]);
         }
     })
@@ -32,7 +36,10 @@ fn orthonormal(count: usize, length: usize, rng: &mut Rng) -> Vec<f64> {
         for _ in 0..2 {
             for earlier in basis.chunks_exact(length) {
                 let share = dot(earlier, &vector);
-                vector.iter_mut().zip(earlier).for_each(|(x, q)| *x -= share * q);
+                vector
+                    .iter_mut()
+                    .zip(earlier)
+                    .for_each(|(x, q)| *x -= share * q);
             }
         }
         let norm = dot(&vector, &vector).sqrt();
@@ -48,7 +55,12 @@ fn orthonormal(count: usize, length: usize, rng: &mut Rng) -> Vec<f64> {
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
+    let rest: f64 = a
+        .remainder()
+        .iter()
+        .zip(b.remainder())
+        .map(|(x, y)| x * y)
+        .sum();
     for (a, b) in a.zip(b) {
         for (sum, (x, y)) in sums.iter_mut().zip(a.iter().zip(b)) {
             *sum += x * y;

@@ -182,16 +182,28 @@ mod tests {
     fn softmax_adds_up_over_the_last_axis() {
         let x = Var::constant(Tensor::from([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]));
         let y = Activation::Softmax.apply(x.clone());
-        assert!(y.tensor().sum_axes(&[1], false).iter().all(|s| (s - 1.0_f32).abs() < 1e-6));
+        assert!(
+            y.tensor()
+                .sum_axes(&[1], false)
+                .iter()
+                .all(|s| (s - 1.0_f32).abs() < 1e-6)
+        );
         let logarithms = Activation::LogSoftmax.apply(x);
         assert!((logarithms.exp().tensor() - y.tensor()).abs().max() < 1e-6);
-        assert_eq!(Activation::Softmax.apply(Var::constant(Tensor::scalar(5.0))).item(), 1.0);
+        assert_eq!(
+            Activation::Softmax
+                .apply(Var::constant(Tensor::scalar(5.0)))
+                .item(),
+            1.0
+        );
     }
 
     #[test]
     fn bad_configurations_are_errors() {
         assert_eq!(
-            build(Activation::LeakyRelu { slope: f64::NAN }, &[2]).unwrap_err().to_string(),
+            build(Activation::LeakyRelu { slope: f64::NAN }, &[2])
+                .unwrap_err()
+                .to_string(),
             "the slope of leaky_relu(NaN): expected a finite number, found NaN"
         );
         assert_eq!(
@@ -199,6 +211,9 @@ mod tests {
             "layer \"act\" (Activation): expected a last axis to add up to 1, found [batch]\n  \
              help: without one, it would compare the samples of a batch with each other"
         );
-        assert_eq!(build(Activation::Tanh, &[]).unwrap().description, "Activation tanh");
+        assert_eq!(
+            build(Activation::Tanh, &[]).unwrap().description,
+            "Activation tanh"
+        );
     }
 }

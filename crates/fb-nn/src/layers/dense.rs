@@ -74,7 +74,10 @@ impl Dense {
     /// Where the weights start.
     #[must_use]
     pub fn weight_init(self, weight_init: Initializer) -> Self {
-        Self { weight_init, ..self }
+        Self {
+            weight_init,
+            ..self
+        }
     }
 
     /// Where the bias starts.
@@ -89,7 +92,12 @@ impl Layer for Dense {
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         if self.units == 0 {
-            return Err(scope.error(Self::KIND, "at least 1 unit", "0", "Dense::new(n) gives n numbers per sample"));
+            return Err(scope.error(
+                Self::KIND,
+                "at least 1 unit",
+                "0",
+                "Dense::new(n) gives n numbers per sample",
+            ));
         }
         self.activation.validate()?;
         let shape = scope.single_float(Self::KIND, inputs)?;
@@ -99,7 +107,12 @@ impl Layer for Dense {
         };
         let features = shape[last];
         let output = shape.try_with_extent(last, self.units)?;
-        let weight = scope.param("weight", [features, self.units], &self.weight_init, Role::Weight)?;
+        let weight = scope.param(
+            "weight",
+            [features, self.units],
+            &self.weight_init,
+            Role::Weight,
+        )?;
         let bias = match self.bias {
             true => Some(scope.param("bias", [self.units], &self.bias_init, Role::Bias)?),
             false => None,
@@ -109,7 +122,12 @@ impl Layer for Dense {
             description += &format!(" {}", self.activation);
         }
         Ok(Built {
-            module: Box::new(DenseModule { weight, bias, activation: self.activation, input: Spec::float(shape) }),
+            module: Box::new(DenseModule {
+                weight,
+                bias,
+                activation: self.activation,
+                input: Spec::float(shape),
+            }),
             output: Spec::float(output),
             sum: Some(output),
             description,
@@ -179,11 +197,15 @@ mod tests {
 
     #[test]
     fn parameters_shapes_and_description() {
-        let (built, params) = build(Dense::new(8).activation(Activation::Sigmoid), &[5, 2]).unwrap();
+        let (built, params) =
+            build(Dense::new(8).activation(Activation::Sigmoid), &[5, 2]).unwrap();
         assert_eq!(built.output, Spec::float([5, 8]));
         assert_eq!(built.sum, Some([5, 8].into()));
         assert_eq!(built.description, "Dense 2 -> 8 sigmoid");
-        let named: Vec<_> = params.iter().map(|(_, p)| (p.name(), p.role(), p.value.shape().to_string())).collect();
+        let named: Vec<_> = params
+            .iter()
+            .map(|(_, p)| (p.name(), p.role(), p.value.shape().to_string()))
+            .collect();
         assert_eq!(
             named,
             [
@@ -192,18 +214,32 @@ mod tests {
             ]
         );
         let (built, params) = build(Dense::new(3).bias(false), &[2]).unwrap();
-        assert_eq!((params.len(), built.description.as_str()), (1, "Dense 2 -> 3"));
+        assert_eq!(
+            (params.len(), built.description.as_str()),
+            (1, "Dense 2 -> 3")
+        );
     }
 
     #[test]
     fn start_values_follow_the_configuration_and_the_seed() {
-        let dense = Dense::new(4).weight_init(Initializer::identity()).bias_init(Initializer::Constant(0.5));
+        let dense = Dense::new(4)
+            .weight_init(Initializer::identity())
+            .bias_init(Initializer::Constant(0.5));
         let (_, params) = build(dense, &[4]).unwrap();
-        assert_eq!(params.by_name("hidden/weight").unwrap().value, Tensor::eye(4));
-        assert_eq!(params.by_name("hidden/bias").unwrap().value.to_vec(), [0.5; 4]);
+        assert_eq!(
+            params.by_name("hidden/weight").unwrap().value,
+            Tensor::eye(4)
+        );
+        assert_eq!(
+            params.by_name("hidden/bias").unwrap().value.to_vec(),
+            [0.5; 4]
+        );
         let (_, a) = build(Dense::new(4), &[4]).unwrap();
         let (_, b) = build(Dense::new(4), &[4]).unwrap();
-        assert_eq!(a.by_name("hidden/weight").unwrap().value, b.by_name("hidden/weight").unwrap().value);
+        assert_eq!(
+            a.by_name("hidden/weight").unwrap().value,
+            b.by_name("hidden/weight").unwrap().value
+        );
     }
 
     #[test]
@@ -212,7 +248,12 @@ mod tests {
         let tape = fb_autograd::Tape::new();
         let mut cx = Context::new(&params, tape.clone(), crate::Mode::Train);
         let x = Var::constant(Tensor::ones([4, 2]));
-        built.module.as_simple().unwrap().forward(&mut cx, &x).unwrap();
+        built
+            .module
+            .as_simple()
+            .unwrap()
+            .forward(&mut cx, &x)
+            .unwrap();
         assert_eq!(tape.len(), 4, "two leaves and two operations");
     }
 
@@ -229,10 +270,20 @@ mod tests {
              help: give each number an axis of its own: the input is [batch, 1] then"
         );
         assert_eq!(
-            build(Dense::new(1).weight_init(Initializer::HeNormal { gain: -1.0 }), &[2]).unwrap_err().to_string(),
+            build(
+                Dense::new(1).weight_init(Initializer::HeNormal { gain: -1.0 }),
+                &[2]
+            )
+            .unwrap_err()
+            .to_string(),
             "He normal initializer of \"hidden/weight\": expected a finite gain above 0, found -1"
         );
-        assert!(build(Dense::new(usize::MAX), &[2]).unwrap_err().to_string().contains("more elements than memory"));
+        assert!(
+            build(Dense::new(usize::MAX), &[2])
+                .unwrap_err()
+                .to_string()
+                .contains("more elements than memory")
+        );
     }
 
     #[test]
@@ -241,15 +292,26 @@ mod tests {
         let mut cx = Context::eval(&params);
         cx.enter_layer("hidden");
         let forward = |cx: &mut Context<'_, f32>, x: Tensor| {
-            built.module.as_simple().unwrap().forward(cx, &Var::constant(x)).map(|y| y.dims().to_vec())
+            built
+                .module
+                .as_simple()
+                .unwrap()
+                .forward(cx, &Var::constant(x))
+                .map(|y| y.dims().to_vec())
         };
         assert_eq!(
-            forward(&mut cx, Tensor::ones([4, 3])).unwrap_err().to_string(),
+            forward(&mut cx, Tensor::ones([4, 3]))
+                .unwrap_err()
+                .to_string(),
             "layer \"hidden\": expected numbers [batch, 2], found [4, 3]\n  \
              help: the last axis holds the features, the first the batch"
         );
         assert!(forward(&mut cx, Tensor::ones([2])).is_err());
         assert_eq!(forward(&mut cx, Tensor::ones([0, 2])).unwrap(), [0, 3]);
-        assert_eq!(forward(&mut cx, Tensor::ones([4, 7, 2])).unwrap(), [4, 7, 3], "another length along other axes");
+        assert_eq!(
+            forward(&mut cx, Tensor::ones([4, 7, 2])).unwrap(),
+            [4, 7, 3],
+            "another length along other axes"
+        );
     }
 }

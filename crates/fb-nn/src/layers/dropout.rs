@@ -52,7 +52,12 @@ impl Layer for Dropout {
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         if !(0.0..1.0).contains(&self.rate) {
             let help = "the rate is the share that is silenced: 0.2 keeps 80 %";
-            return Err(scope.error(Self::KIND, "a rate from 0 to below 1", self.rate.to_string(), help));
+            return Err(scope.error(
+                Self::KIND,
+                "a rate from 0 to below 1",
+                self.rate.to_string(),
+                help,
+            ));
         }
         Ok(Built {
             output: Spec::float(scope.single_float(Self::KIND, inputs)?),
@@ -119,14 +124,19 @@ mod tests {
     /// The output for `rows` rows of ones, the first of which is number `first_row`.
     fn train(rate: f64, step: u64, first_row: u64, rows: usize) -> Tensor {
         let params = Params::new();
-        let mut cx = Context::train(&params, Tape::new(), Key::new(3), step).with_first_row(first_row);
+        let mut cx =
+            Context::train(&params, Tape::new(), Key::new(3), step).with_first_row(first_row);
         cx.enter_layer("dropout");
         let x = Var::constant(Tensor::ones([rows, 50]));
         let built = module(rate).unwrap();
         let simple = built.module.as_simple().unwrap();
         let first = simple.forward(&mut cx, &x).unwrap().into_tensor();
         cx.enter_iteration(Some(2));
-        assert_eq!(simple.forward(&mut cx, &x).unwrap().tensor(), &first, "the same at every iteration");
+        assert_eq!(
+            simple.forward(&mut cx, &x).unwrap().tensor(),
+            &first,
+            "the same at every iteration"
+        );
         first
     }
 
@@ -152,7 +162,12 @@ mod tests {
         let params = Params::new();
         let built = module(0.9).unwrap();
         let x = Var::constant(Tensor::ones([3, 50]));
-        let y = built.module.as_simple().unwrap().forward(&mut Context::eval(&params), &x).unwrap();
+        let y = built
+            .module
+            .as_simple()
+            .unwrap()
+            .forward(&mut Context::eval(&params), &x)
+            .unwrap();
         assert_eq!(y.tensor(), x.tensor());
         assert_eq!(train(0.0, 0, 0, 3), Tensor::ones([3, 50]));
     }

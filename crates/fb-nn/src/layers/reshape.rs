@@ -29,7 +29,9 @@ pub struct Reshape {
 impl Reshape {
     /// A layer that gives each sample this shape (without the batch axis).
     pub fn new(shape: impl AsRef<[usize]>) -> Self {
-        Self { shape: shape.as_ref().to_vec() }
+        Self {
+            shape: shape.as_ref().to_vec(),
+        }
     }
 }
 
@@ -44,7 +46,12 @@ impl Layer for Reshape {
         if shape.elements() != from.elements() {
             let expected = format!("{} numbers per sample for {output}", shape.elements());
             let found = format!("{} in {}", from.elements(), Spec::float(from));
-            return Err(scope.error(Self::KIND, expected, found, "a reshape keeps the number of elements"));
+            return Err(scope.error(
+                Self::KIND,
+                expected,
+                found,
+                "a reshape keeps the number of elements",
+            ));
         }
         Ok(Built {
             module: Box::new(ReshapeModule { shape }),
@@ -72,7 +79,11 @@ impl<F: Float> SimpleModule<F> for ReshapeModule {
         if x.shape().is_empty() || features != self.shape.elements() {
             return Err(Error::Data {
                 place: cx.place(),
-                expected: format!("{} numbers per sample for {}", self.shape.elements(), Spec::float(self.shape)),
+                expected: format!(
+                    "{} numbers per sample for {}",
+                    self.shape.elements(),
+                    Spec::float(self.shape)
+                ),
                 found: x.shape().to_string(),
                 help: String::new(),
             });
@@ -89,7 +100,10 @@ mod tests {
     fn error(layer: Reshape, shape: &[usize]) -> String {
         let mut scope = Scope::<f32>::new(Key::new(0));
         scope.enter("image");
-        layer.build(&mut scope, &[Spec::float(shape)]).unwrap_err().to_string()
+        layer
+            .build(&mut scope, &[Spec::float(shape)])
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]

@@ -50,7 +50,10 @@ impl BinaryCrossentropy {
     #[must_use]
     #[allow(clippy::wrong_self_convention)] // A builder that says where the outputs are from, under its name in Keras.
     pub fn from_logits(self) -> Self {
-        Self { from_logits: true, ..self }
+        Self {
+            from_logits: true,
+            ..self
+        }
     }
 
     /// Replaces targets `t` by `t · (1 − share) + share / 2`, so that no output has to be certain.
@@ -59,7 +62,10 @@ impl BinaryCrossentropy {
     /// C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7.
     #[must_use]
     pub fn label_smoothing(self, share: f64) -> Self {
-        Self { label_smoothing: share, ..self }
+        Self {
+            label_smoothing: share,
+            ..self
+        }
     }
 
     /// Checks the settings.
@@ -70,22 +76,40 @@ impl BinaryCrossentropy {
         smoothing::validate(KIND, self.label_smoothing)
     }
 
-    fn targets<'a, F: Float>(&self, shape: &Shape, target: &'a Target<F>) -> Result<Cow<'a, Tensor<F>>> {
+    fn targets<'a, F: Float>(
+        &self,
+        shape: &Shape,
+        target: &'a Target<F>,
+    ) -> Result<Cow<'a, Tensor<F>>> {
         let targets = match target {
             Target::Index(labels) if fits(shape, labels.shape()) => {
-                check::labels(KIND, labels, 2, "1 stands for yes, 0 for no; several classes take CrossEntropy")?;
+                check::labels(
+                    KIND,
+                    labels,
+                    2,
+                    "1 stands for yes, 0 for no; several classes take CrossEntropy",
+                )?;
                 Cow::Owned(labels.cast::<F>().reshape(*shape))
             }
             Target::Index(labels) => {
                 let help = "class indices are [batch] for an output [batch, 1]";
-                return Err(check::error(KIND, format!("class indices for {shape}"), labels.shape().to_string(), help));
+                return Err(check::error(
+                    KIND,
+                    format!("class indices for {shape}"),
+                    labels.shape().to_string(),
+                    help,
+                ));
             }
             Target::Float(_) => Cow::Borrowed(check::probabilities(KIND, shape, target)?),
         };
         if self.label_smoothing == 0.0 {
             return Ok(targets);
         }
-        Ok(Cow::Owned(smoothing::smoothed(&targets, self.label_smoothing, 2)))
+        Ok(Cow::Owned(smoothing::smoothed(
+            &targets,
+            self.label_smoothing,
+            2,
+        )))
     }
 }
 
@@ -107,13 +131,22 @@ impl<F: Float> Loss<F> for BinaryCrossentropy {
         Self::validate(self)
     }
 
-    fn forward(&self, output: &Var<F>, target: &Target<F>, weights: Option<&Tensor<F>>) -> Result<Var<F>> {
+    fn forward(
+        &self,
+        output: &Var<F>,
+        target: &Target<F>,
+        weights: Option<&Tensor<F>>,
+    ) -> Result<Var<F>> {
         check::not_empty(KIND, output)?;
         let targets = self.targets(output.shape(), target)?;
         let losses = if self.from_logits {
             output.binary_cross_entropy_with_logits(&targets)
         } else {
-            check::output_is_probable(KIND, output, "give the last layer .activation(Sigmoid), or use .from_logits()")?;
+            check::output_is_probable(
+                KIND,
+                output,
+                "give the last layer .activation(Sigmoid), or use .from_logits()",
+            )?;
             output.binary_cross_entropy(&targets)
         };
         mean(KIND, losses, weights)

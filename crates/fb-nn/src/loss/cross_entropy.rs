@@ -38,7 +38,8 @@ pub struct CrossEntropy {
 }
 
 const KIND: &str = "CrossEntropy";
-const LABEL_HELP: &str = "labels count from 0; give the last layer as many units as there are classes";
+const LABEL_HELP: &str =
+    "labels count from 0; give the last layer as many units as there are classes";
 /// Logarithms of probabilities are held above this, as in [`super::BinaryCrossentropy`].
 const LOWEST_LOGARITHM: f64 = -100.0;
 /// Probabilities in the derivative are held above this.
@@ -54,7 +55,10 @@ impl CrossEntropy {
     #[must_use]
     #[allow(clippy::wrong_self_convention)] // A builder that says where the outputs are from.
     pub fn from_probabilities(self) -> Self {
-        Self { from_probabilities: true, ..self }
+        Self {
+            from_probabilities: true,
+            ..self
+        }
     }
 
     /// Replaces targets `t` by `t · (1 − share) + share / classes`, so that no output has to be certain.
@@ -63,7 +67,10 @@ impl CrossEntropy {
     /// C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016, section 7.
     #[must_use]
     pub fn label_smoothing(self, share: f64) -> Self {
-        Self { label_smoothing: share, ..self }
+        Self {
+            label_smoothing: share,
+            ..self
+        }
     }
 
     /// Multiplies the part of each class in the sum by its weight, against classes that are rare.
@@ -72,7 +79,10 @@ impl CrossEntropy {
     /// the weights of the targets.) Weights of samples, which a trainer may give besides, multiply as well.
     #[must_use]
     pub fn class_weights(self, weights: impl Into<Vec<f64>>) -> Self {
-        Self { class_weights: weights.into(), ..self }
+        Self {
+            class_weights: weights.into(),
+            ..self
+        }
     }
 
     /// Checks the settings.
@@ -81,7 +91,11 @@ impl CrossEntropy {
     /// The label smoothing is not between 0 and 1, or a class weight is negative or not finite.
     pub fn validate(&self) -> Result<()> {
         smoothing::validate(KIND, self.label_smoothing)?;
-        match self.class_weights.iter().position(|w| !(*w >= 0.0 && w.is_finite())) {
+        match self
+            .class_weights
+            .iter()
+            .position(|w| !(*w >= 0.0 && w.is_finite()))
+        {
             None => Ok(()),
             Some(class) => Err(Error::Config {
                 what: format!("{KIND} class weights"),
@@ -122,11 +136,17 @@ impl CrossEntropy {
         if !self.class_weights.is_empty() {
             targets = targets * &self.weights();
         }
-        if self.from_probabilities { of_probabilities(scores, targets) } else { scores.softmax_cross_entropy_with(&targets) }
+        if self.from_probabilities {
+            of_probabilities(scores, targets)
+        } else {
+            scores.softmax_cross_entropy_with(&targets)
+        }
     }
 
     fn weights<F: Float>(&self) -> Tensor<F> {
-        Tensor::from_fn([self.class_weights.len()], |class| F::from_f64(self.class_weights[class[0]]))
+        Tensor::from_fn([self.class_weights.len()], |class| {
+            F::from_f64(self.class_weights[class[0]])
+        })
     }
 }
 
@@ -154,18 +174,33 @@ impl<F: Float> Loss<F> for CrossEntropy {
         Self::validate(self)
     }
 
-    fn forward(&self, output: &Var<F>, target: &Target<F>, weights: Option<&Tensor<F>>) -> Result<Var<F>> {
+    fn forward(
+        &self,
+        output: &Var<F>,
+        target: &Target<F>,
+        weights: Option<&Tensor<F>>,
+    ) -> Result<Var<F>> {
         check::not_empty(KIND, output)?;
         let shape = *output.shape();
         let last = shape.len() - 1;
         let classes = shape[last];
         if last == 0 || classes < 2 {
             let help = "one number per sample cannot tell classes apart: use BinaryCrossentropy";
-            return Err(check::error(KIND, "an output [batch, ..., classes]", shape.to_string(), help));
+            return Err(check::error(
+                KIND,
+                "an output [batch, ..., classes]",
+                shape.to_string(),
+                help,
+            ));
         }
         if !self.class_weights.is_empty() && self.class_weights.len() != classes {
             let found = format!("{} weights", self.class_weights.len());
-            return Err(check::error(KIND, format!("one class weight for each of {classes} classes"), found, ""));
+            return Err(check::error(
+                KIND,
+                format!("one class weight for each of {classes} classes"),
+                found,
+                "",
+            ));
         }
         if self.from_probabilities {
             let help = "give the last layer .activation(Softmax), or drop .from_probabilities()";
@@ -173,23 +208,49 @@ impl<F: Float> Loss<F> for CrossEntropy {
         }
         let samples = shape.without(last);
         let rows = [samples.elements(), classes];
-        let flat = |output: &Var<F>| if last == 1 { output.clone() } else { output.reshape(rows) };
+        let flat = |output: &Var<F>| {
+            if last == 1 {
+                output.clone()
+            } else {
+                output.reshape(rows)
+            }
+        };
         let losses = match target {
-            Target::Index(labels) if *labels.shape() == samples => self.of_labels(&flat(output), labels)?,
+            Target::Index(labels) if *labels.shape() == samples => {
+                self.of_labels(&flat(output), labels)?
+            }
             Target::Index(labels) => {
                 let expected = format!("class indices {samples} for the output {shape}");
                 let help = "indices have the shape of the output without its last axis";
-                return Err(check::error(KIND, expected, labels.shape().to_string(), help));
+                return Err(check::error(
+                    KIND,
+                    expected,
+                    labels.shape().to_string(),
+                    help,
+                ));
             }
             Target::Float(given) if given.shape() == &samples => {
                 let help = "give class indices as Tensor<i64>, or distributions over the classes";
-                return Err(check::error(KIND, format!("distributions {shape}"), format!("numbers {samples}"), help));
+                return Err(check::error(
+                    KIND,
+                    format!("distributions {shape}"),
+                    format!("numbers {samples}"),
+                    help,
+                ));
             }
             Target::Float(_) => {
                 let targets = check::probabilities(KIND, &shape, target)?;
                 self.of_distributions(&flat(output), &targets.reshape(rows))
             }
         };
-        mean(KIND, if last == 1 { losses } else { losses.reshape(samples) }, weights)
+        mean(
+            KIND,
+            if last == 1 {
+                losses
+            } else {
+                losses.reshape(samples)
+            },
+            weights,
+        )
     }
 }

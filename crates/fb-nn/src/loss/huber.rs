@@ -71,7 +71,12 @@ impl<F: Float> Loss<F> for Huber {
         Self::validate(self)
     }
 
-    fn forward(&self, output: &Var<F>, target: &Target<F>, weights: Option<&Tensor<F>>) -> Result<Var<F>> {
+    fn forward(
+        &self,
+        output: &Var<F>,
+        target: &Target<F>,
+        weights: Option<&Tensor<F>>,
+    ) -> Result<Var<F>> {
         self.validate()?;
         let target = check::numbers(KIND, output, target)?;
         mean(KIND, output.huber(target, self.delta), weights)

@@ -22,7 +22,12 @@ impl<F: Float> Loss<F> for MeanAbsoluteError {
         KIND
     }
 
-    fn forward(&self, output: &Var<F>, target: &Target<F>, weights: Option<&Tensor<F>>) -> Result<Var<F>> {
+    fn forward(
+        &self,
+        output: &Var<F>,
+        target: &Target<F>,
+        weights: Option<&Tensor<F>>,
+    ) -> Result<Var<F>> {
         let target = check::numbers(KIND, output, target)?;
         mean(KIND, output.absolute_error(target), weights)
     }

@@ -23,7 +23,12 @@ impl<F: Float> Loss<F> for MeanSquaredError {
         KIND
     }
 
-    fn forward(&self, output: &Var<F>, target: &Target<F>, weights: Option<&Tensor<F>>) -> Result<Var<F>> {
+    fn forward(
+        &self,
+        output: &Var<F>,
+        target: &Target<F>,
+        weights: Option<&Tensor<F>>,
+    ) -> Result<Var<F>> {
         let target = check::numbers(KIND, output, target)?;
         mean(KIND, output.squared_error(target), weights)
     }

@@ -77,7 +77,12 @@ pub trait Loss<F: Float>: Debug + Send + Sync {
     ///
     /// # Errors
     /// The target does not belong to such an output.
-    fn forward(&self, output: &Var<F>, target: &Target<F>, weights: Option<&Tensor<F>>) -> Result<Var<F>>;
+    fn forward(
+        &self,
+        output: &Var<F>,
+        target: &Target<F>,
+        weights: Option<&Tensor<F>>,
+    ) -> Result<Var<F>>;
 }
 
 /// The settings of a loss as JSON.

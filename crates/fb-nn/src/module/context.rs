@@ -43,7 +43,11 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// A pass recorded on `tape`, in training mode; `key` and `step` name its random numbers.
     pub fn train(params: &'a Params<F>, tape: Tape<F>, key: Key, step: u64) -> Self {
-        Self { key, step, ..Self::new(params, tape, Mode::Train) }
+        Self {
+            key,
+            step,
+            ..Self::new(params, tape, Mode::Train)
+        }
     }
 
     /// A pass in the given mode, recorded on `tape`.
@@ -98,8 +102,11 @@ impl<'a, F: Float> Context<'a, F> {
             return leaf.clone();
         }
         let param = self.params.get(id);
-        let leaf =
-            if param.trainable() { self.tape.leaf(param.value.clone()) } else { Var::constant(param.value.clone()) };
+        let leaf = if param.trainable() {
+            self.tape.leaf(param.value.clone())
+        } else {
+            Var::constant(param.value.clone())
+        };
         *slot = Some(leaf.clone());
         leaf
     }
@@ -117,7 +124,10 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// The variables that parameters were handed out as, by parameter, for looking up their gradients.
     pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
-        self.params.iter().zip(&self.leaves).filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
+        self.params
+            .iter()
+            .zip(&self.leaves)
+            .filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
     }
 
     /// Runs `work` with all parameters as constants, so that nothing in it is recorded unless its inputs are.

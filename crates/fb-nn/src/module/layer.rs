@@ -23,7 +23,10 @@ pub struct Spec {
 impl Spec {
     /// Numbers of the given shape per sample.
     pub fn float(shape: impl Into<Shape>) -> Self {
-        Self { kind: ValueKind::Float, shape: shape.into() }
+        Self {
+            kind: ValueKind::Float,
+            shape: shape.into(),
+        }
     }
 
     /// The number of elements of one sample.
@@ -83,7 +86,11 @@ pub struct Scope<F: Float> {
 impl<F: Float> Scope<F> {
     /// A scope for a whole network; `key` names the random numbers of initial values.
     pub fn new(key: Key) -> Self {
-        Self { params: Params::new(), key, path: String::new() }
+        Self {
+            params: Params::new(),
+            key,
+            path: String::new(),
+        }
     }
 
     /// Sets the path of the layer that is built next.
@@ -100,14 +107,30 @@ impl<F: Float> Scope<F> {
     ///
     /// # Errors
     /// The name is taken, or the initializer cannot serve the shape.
-    pub fn param(&mut self, name: &str, shape: impl Into<Shape>, init: &Initializer, role: Role) -> Result<ParamId> {
+    pub fn param(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        init: &Initializer,
+        role: Role,
+    ) -> Result<ParamId> {
         let full = format!("{}/{name}", self.path);
-        let value = init.sample(shape.into(), &mut self.key.fold(&full).rng()).map_err(|error| match error {
-            Error::Config { what, expected, found, help } => {
-                Error::Config { what: format!("{what} of {full:?}"), expected, found, help }
-            }
-            other => other,
-        })?;
+        let value = init
+            .sample(shape.into(), &mut self.key.fold(&full).rng())
+            .map_err(|error| match error {
+                Error::Config {
+                    what,
+                    expected,
+                    found,
+                    help,
+                } => Error::Config {
+                    what: format!("{what} of {full:?}"),
+                    expected,
+                    found,
+                    help,
+                },
+                other => other,
+            })?;
         self.params.insert(full, value, role)
     }
 
@@ -116,7 +139,8 @@ impl<F: Float> Scope<F> {
     /// # Errors
     /// The name is taken.
     pub fn param_with(&mut self, name: &str, value: Tensor<F>, role: Role) -> Result<ParamId> {
-        self.params.insert(format!("{}/{name}", self.path), value, role)
+        self.params
+            .insert(format!("{}/{name}", self.path), value, role)
     }
 
     /// The shape per sample of the one float tensor that a simple layer takes.
@@ -125,21 +149,54 @@ impl<F: Float> Scope<F> {
     /// There is not one input, it does not hold numbers, or it has no elements.
     pub fn single_float(&self, kind: &str, inputs: &[Spec]) -> Result<Shape> {
         match inputs {
-            [Spec { kind: ValueKind::Float, shape }] if shape.elements() > 0 => Ok(*shape),
-            [Spec { kind: ValueKind::Float, shape }] => {
+            [
+                Spec {
+                    kind: ValueKind::Float,
+                    shape,
+                },
+            ] if shape.elements() > 0 => Ok(*shape),
+            [
+                Spec {
+                    kind: ValueKind::Float,
+                    shape,
+                },
+            ] => {
                 let found = Spec::float(*shape).to_string();
-                Err(self.error(kind, "at least one number per sample", found, "give every axis an extent of 1 or more"))
+                Err(self.error(
+                    kind,
+                    "at least one number per sample",
+                    found,
+                    "give every axis an extent of 1 or more",
+                ))
             }
             _ => {
-                let found: Vec<String> = inputs.iter().map(|input| format!("{} {input}", input.kind)).collect();
-                let found = if found.is_empty() { "none".to_owned() } else { found.join(" and ") };
-                Err(self.error(kind, "one input of numbers", found, "put a layer that gives numbers before it"))
+                let found: Vec<String> = inputs
+                    .iter()
+                    .map(|input| format!("{} {input}", input.kind))
+                    .collect();
+                let found = if found.is_empty() {
+                    "none".to_owned()
+                } else {
+                    found.join(" and ")
+                };
+                Err(self.error(
+                    kind,
+                    "one input of numbers",
+                    found,
+                    "put a layer that gives numbers before it",
+                ))
             }
         }
     }
 
     /// The error of a layer that cannot be built here.
-    pub fn error(&self, kind: &str, expected: impl Into<String>, found: impl Into<String>, help: impl Into<String>) -> Error {
+    pub fn error(
+        &self,
+        kind: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Error {
         Error::Layer {
             layer: self.path.clone(),
             kind: kind.to_owned(),

@@ -87,15 +87,25 @@ impl<F: Float> From<Tensor<bool>> for Value<F> {
 }
 
 /// The one float tensor that a simple module takes.
-pub(super) fn single_float<'a, F: Float>(cx: &Context<'_, F>, inputs: &'a [Value<F>]) -> Result<&'a Var<F>> {
+pub(super) fn single_float<'a, F: Float>(
+    cx: &Context<'_, F>,
+    inputs: &'a [Value<F>],
+) -> Result<&'a Var<F>> {
     match inputs {
         [Value::Float(x)] => Ok(x),
         _ => {
-            let kinds: Vec<String> = inputs.iter().map(|v| format!("{} {}", v.kind(), v.shape())).collect();
+            let kinds: Vec<String> = inputs
+                .iter()
+                .map(|v| format!("{} {}", v.kind(), v.shape()))
+                .collect();
             Err(Error::Data {
                 place: cx.place(),
                 expected: "one tensor of numbers".to_owned(),
-                found: if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(" and ") },
+                found: if kinds.is_empty() {
+                    "nothing".to_owned()
+                } else {
+                    kinds.join(" and ")
+                },
                 help: String::new(),
             })
         }

@@ -48,7 +48,13 @@ impl Default for Adam {
 impl Adam {
     /// Adam with this learning rate.
     pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+        Self {
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+        }
     }
 
     /// How much of the mean gradient stays from step to step.
@@ -72,7 +78,10 @@ impl Adam {
     /// The factor of the weights in the gradient; biases are left out.
     #[must_use]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
+        Self {
+            weight_decay,
+            ..self
+        }
     }
 
     /// Checks the settings.
@@ -80,11 +89,23 @@ impl Adam {
     /// # Errors
     /// One is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        validate("Adam", self.learning_rate, [self.beta1, self.beta2], self.epsilon, self.weight_decay)
+        validate(
+            "Adam",
+            self.learning_rate,
+            [self.beta1, self.beta2],
+            self.epsilon,
+            self.weight_decay,
+        )
     }
 }
 
-pub(super) fn validate(kind: &str, rate: f64, betas: [f64; 2], epsilon: f64, weight_decay: f64) -> Result<()> {
+pub(super) fn validate(
+    kind: &str,
+    rate: f64,
+    betas: [f64; 2],
+    epsilon: f64,
+    weight_decay: f64,
+) -> Result<()> {
     not_negative(&format!("{kind} learning rate"), rate)?;
     below_one(&format!("{kind} beta1"), betas[0])?;
     below_one(&format!("{kind} beta2"), betas[1])?;
@@ -95,7 +116,10 @@ pub(super) fn validate(kind: &str, rate: f64, betas: [f64; 2], epsilon: f64, wei
 /// `1 − β₁ᵗ` and `√(1 − β₂ᵗ)`
 pub(super) fn corrections(betas: [f64; 2], step: u64) -> [f64; 2] {
     let exponent = i32::try_from(step).unwrap_or(i32::MAX);
-    [1.0 - betas[0].powi(exponent), (1.0 - betas[1].powi(exponent)).sqrt()]
+    [
+        1.0 - betas[0].powi(exponent),
+        (1.0 - betas[1].powi(exponent)).sqrt(),
+    ]
 }
 
 impl<F: Float> Optimizer<F> for Adam {
@@ -121,7 +145,9 @@ impl<F: Float> Optimizer<F> for Adam {
 
     #[inline]
     fn update(&self, step: &Step, value: &mut [F], gradient: &[F], slots: &mut [Tensor<F>]) {
-        let [m, v] = slots else { unreachable!("two slots were declared") };
+        let [m, v] = slots else {
+            unreachable!("two slots were declared")
+        };
         let numbers = AdamStep {
             rate: F::from_f64(step.rate),
             beta1: F::from_f64(self.beta1),

@@ -35,7 +35,13 @@ impl Default for AdamW {
 impl AdamW {
     /// AdamW with this learning rate.
     pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }
+        Self {
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.01,
+        }
     }
 
     /// How much of the mean gradient stays from step to step.
@@ -59,7 +65,10 @@ impl AdamW {
     /// The share of a weight that a step with learning rate 1 would take away; biases are left out.
     #[must_use]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
+        Self {
+            weight_decay,
+            ..self
+        }
     }
 
     /// Checks the settings.
@@ -67,7 +76,13 @@ impl AdamW {
     /// # Errors
     /// One is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        validate("AdamW", self.learning_rate, [self.beta1, self.beta2], self.epsilon, self.weight_decay)
+        validate(
+            "AdamW",
+            self.learning_rate,
+            [self.beta1, self.beta2],
+            self.epsilon,
+            self.weight_decay,
+        )
     }
 }
 
@@ -94,7 +109,9 @@ impl<F: Float> Optimizer<F> for AdamW {
 
     #[inline]
     fn update(&self, step: &Step, value: &mut [F], gradient: &[F], slots: &mut [Tensor<F>]) {
-        let [m, v] = slots else { unreachable!("two slots were declared") };
+        let [m, v] = slots else {
+            unreachable!("two slots were declared")
+        };
         let numbers = AdamStep {
             rate: F::from_f64(step.rate),
             beta1: F::from_f64(self.beta1),

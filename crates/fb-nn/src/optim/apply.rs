@@ -47,14 +47,21 @@ pub fn apply<F: Float>(
         }
         let memory = state.memory(*id);
         if memory.slots.len() < slots.len() {
-            memory.slots.resize_with(slots.len(), || gradient.zeros_like());
+            memory
+                .slots
+                .resize_with(slots.len(), || gradient.zeros_like());
         }
         memory.steps += 1;
         if memory.steps != number {
             number = memory.steps;
             corrections = optimizer.corrections(number);
         }
-        let step = Step { number, rate, decays: param.role() == Role::Weight, corrections };
+        let step = Step {
+            number,
+            rate,
+            decays: param.role() == Role::Weight,
+            corrections,
+        };
         let value = param.value.make_mut();
         match gradient.as_slice() {
             Some(gradient) => optimizer.update(&step, value, gradient, &mut memory.slots),
@@ -91,12 +98,19 @@ fn check<F: Float>(
             });
         }
         if let Some(memory) = state.get(*id)
-            && (memory.slots.len() != slots.len() || memory.slots.iter().any(|slot| slot.shape() != gradient.shape()))
+            && (memory.slots.len() != slots.len()
+                || memory
+                    .slots
+                    .iter()
+                    .any(|slot| slot.shape() != gradient.shape()))
         {
             return Err(Error::Data {
                 place: format!("the {kind} state of {:?}", param.name()),
                 expected: format!("{} tensors of shape {}", slots.len(), gradient.shape()),
-                found: format!("{} that another optimizer or network left", memory.slots.len()),
+                found: format!(
+                    "{} that another optimizer or network left",
+                    memory.slots.len()
+                ),
                 help: "start from OptimizerState::new()".to_owned(),
             });
         }

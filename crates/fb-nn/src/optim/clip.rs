@@ -43,17 +43,26 @@ impl Clip {
     ///
     /// Gradients whose norm is not finite are left as they are: no factor would mend them.
     pub fn apply<F: Float>(&self, gradients: &mut [(ParamId, Tensor<F>)]) -> f64 {
-        let norm = gradients.iter().map(|(_, gradient)| gradient.squared_norm()).sum::<f64>().sqrt();
+        let norm = gradients
+            .iter()
+            .map(|(_, gradient)| gradient.squared_norm())
+            .sum::<f64>()
+            .sqrt();
         match *self {
             Self::Norm(limit) => {
                 let factor = limit / (norm + NORM_GUARD);
                 if factor < 1.0 && norm.is_finite() {
-                    gradients.iter_mut().for_each(|(_, gradient)| gradient.scale_mut(F::from_f64(factor)));
+                    gradients
+                        .iter_mut()
+                        .for_each(|(_, gradient)| gradient.scale_mut(F::from_f64(factor)));
                 }
             }
             Self::Value(limit) => {
                 let (low, high) = (F::from_f64(-limit), F::from_f64(limit));
-                for gradient in gradients.iter_mut().flat_map(|(_, gradient)| gradient.make_mut()) {
+                for gradient in gradients
+                    .iter_mut()
+                    .flat_map(|(_, gradient)| gradient.make_mut())
+                {
                     let g = F::select(*gradient < low, low, *gradient);
                     *gradient = F::select(g > high, high, g);
                 }

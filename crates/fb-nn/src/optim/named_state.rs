@@ -37,16 +37,25 @@ impl<F: Float> OptimizerState<F> {
     /// assert_eq!(back.steps(id), 1);
     /// # Ok::<(), fb_nn::Error>(())
     /// ```
-    pub fn to_named(&self, optimizer: &(impl Optimizer<F> + ?Sized), params: &Params<F>) -> NamedState<F> {
-        let mut named =
-            NamedState { kind: optimizer.kind().to_owned(), steps: BTreeMap::new(), slots: StateDict::new() };
+    pub fn to_named(
+        &self,
+        optimizer: &(impl Optimizer<F> + ?Sized),
+        params: &Params<F>,
+    ) -> NamedState<F> {
+        let mut named = NamedState {
+            kind: optimizer.kind().to_owned(),
+            steps: BTreeMap::new(),
+            slots: StateDict::new(),
+        };
         for (id, param) in params.iter() {
             let Some(memory) = self.get(id) else {
                 continue;
             };
             named.steps.insert(param.name().to_owned(), memory.steps);
             for (slot, tensor) in optimizer.slots().iter().zip(&memory.slots) {
-                named.slots.insert(format!("{}/{slot}", param.name()), tensor.clone());
+                named
+                    .slots
+                    .insert(format!("{}/{slot}", param.name()), tensor.clone());
             }
         }
         named
@@ -64,7 +73,12 @@ impl<F: Float> OptimizerState<F> {
         if named.kind != optimizer.kind() {
             let expected = format!("that of {}", optimizer.kind());
             let help = "compile with the optimizer that the checkpoint was written with";
-            return Err(misfit("the optimizer state".to_owned(), expected, format!("that of {}", named.kind), help));
+            return Err(misfit(
+                "the optimizer state".to_owned(),
+                expected,
+                format!("that of {}", named.kind),
+                help,
+            ));
         }
         let mut state = Self::new();
         let mut used = 0;
@@ -72,7 +86,12 @@ impl<F: Float> OptimizerState<F> {
             let Some(id) = params.id(name).filter(|_| steps > 0) else {
                 let help = "resume with the network that the checkpoint was written with";
                 let found = format!("{steps} steps on {name:?}");
-                return Err(misfit("the optimizer state".to_owned(), "steps on known parameters".to_owned(), found, help));
+                return Err(misfit(
+                    "the optimizer state".to_owned(),
+                    "steps on known parameters".to_owned(),
+                    found,
+                    help,
+                ));
             };
             let shape = *params.get(id).value.shape();
             let memory = state.memory(id);
@@ -90,13 +109,24 @@ impl<F: Float> OptimizerState<F> {
         }
         if used != named.slots.len() {
             let found = format!("{}", named.slots.len());
-            let help = "the settings of the optimizer decide what it remembers; use the same as before";
-            return Err(misfit("the optimizer state".to_owned(), format!("{used} tensors"), found, help));
+            let help =
+                "the settings of the optimizer decide what it remembers; use the same as before";
+            return Err(misfit(
+                "the optimizer state".to_owned(),
+                format!("{used} tensors"),
+                found,
+                help,
+            ));
         }
         Ok(state)
     }
 }
 
 fn misfit(place: String, expected: String, found: String, help: &str) -> Error {
-    Error::Data { place, expected, found, help: help.to_owned() }
+    Error::Data {
+        place,
+        expected,
+        found,
+        help: help.to_owned(),
+    }
 }

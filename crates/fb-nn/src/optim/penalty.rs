@@ -45,13 +45,20 @@ impl Penalty {
 
     /// Both.
     pub fn l1_l2(l1: f64, l2: f64) -> Self {
-        Self { l1, l2, pattern: None }
+        Self {
+            l1,
+            l2,
+            pattern: None,
+        }
     }
 
     /// Looks at the parameters that the pattern means, whatever their role; see [`Params::freeze`] for patterns.
     #[must_use]
     pub fn on(self, pattern: impl Into<String>) -> Self {
-        Self { pattern: Some(pattern.into()), ..self }
+        Self {
+            pattern: Some(pattern.into()),
+            ..self
+        }
     }
 
     /// Checks the factors.
@@ -70,7 +77,11 @@ impl Penalty {
     ///
     /// # Panics
     /// If a gradient is of a parameter of another network.
-    pub fn add_to<F: Float>(&self, params: &Params<F>, gradients: &mut [(ParamId, Tensor<F>)]) -> Result<f64> {
+    pub fn add_to<F: Float>(
+        &self,
+        params: &Params<F>,
+        gradients: &mut [(ParamId, Tensor<F>)],
+    ) -> Result<f64> {
         self.validate()?;
         let mut total = 0.0;
         let mut found = false;
@@ -105,7 +116,11 @@ impl Penalty {
             let mut sum = 0.0;
             for (g, w) in gradient.make_mut().iter_mut().zip(value.iter()) {
                 sum += w.abs().to_f64();
-                *g += F::select(w > F::ZERO, lambda, F::select(w < F::ZERO, -lambda, F::ZERO));
+                *g += F::select(
+                    w > F::ZERO,
+                    lambda,
+                    F::select(w < F::ZERO, -lambda, F::ZERO),
+                );
             }
             price += self.l1 * sum;
         }

@@ -45,7 +45,14 @@ impl Default for RmsProp {
 impl RmsProp {
     /// RMSProp with this learning rate.
     pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, rho: 0.9, epsilon: 1e-8, momentum: 0.0, centered: false, weight_decay: 0.0 }
+        Self {
+            learning_rate,
+            rho: 0.9,
+            epsilon: 1e-8,
+            momentum: 0.0,
+            centered: false,
+            weight_decay: 0.0,
+        }
     }
 
     /// How much of the mean square stays from step to step.
@@ -75,7 +82,10 @@ impl RmsProp {
     /// The factor of the weights in the gradient; biases are left out.
     #[must_use]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
+        Self {
+            weight_decay,
+            ..self
+        }
     }
 
     /// Checks the settings.

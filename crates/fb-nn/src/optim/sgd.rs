@@ -42,7 +42,12 @@ impl Default for Sgd {
 impl Sgd {
     /// Plain descent with this learning rate.
     pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, momentum: 0.0, nesterov: false, weight_decay: 0.0 }
+        Self {
+            learning_rate,
+            momentum: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+        }
     }
 
     /// How much of the velocity stays from step to step; 0.9 is usual.
@@ -60,7 +65,10 @@ impl Sgd {
     /// The factor of the weights in the gradient; biases are left out.
     #[must_use]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
-        Self { weight_decay, ..self }
+        Self {
+            weight_decay,
+            ..self
+        }
     }
 
     /// Checks the settings.
@@ -93,7 +101,11 @@ impl<F: Float> Optimizer<F> for Sgd {
     }
 
     fn slots(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["velocity"] }
+        if self.momentum == 0.0 {
+            &[]
+        } else {
+            &["velocity"]
+        }
     }
 
     fn validate(&self) -> Result<()> {
@@ -108,6 +120,11 @@ impl<F: Float> Optimizer<F> for Sgd {
             nesterov: self.nesterov,
             penalty: F::from_f64(if step.decays { self.weight_decay } else { 0.0 }),
         };
-        sgd(numbers, value, gradient, slots.first_mut().map(Tensor::make_mut));
+        sgd(
+            numbers,
+            value,
+            gradient,
+            slots.first_mut().map(Tensor::make_mut),
+        );
     }
 }

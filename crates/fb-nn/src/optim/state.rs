@@ -22,7 +22,9 @@ pub(super) struct Memory<F: Float> {
 
 impl<F: Float> Default for OptimizerState<F> {
     fn default() -> Self {
-        Self { memories: Vec::new() }
+        Self {
+            memories: Vec::new(),
+        }
     }
 }
 
@@ -34,7 +36,9 @@ impl<F: Float> OptimizerState<F> {
 
     /// How many steps were made on a parameter.
     pub fn steps(&self, id: ParamId) -> u64 {
-        self.memories.get(id.index()).map_or(0, |memory| memory.steps)
+        self.memories
+            .get(id.index())
+            .map_or(0, |memory| memory.steps)
     }
 
     /// Whether no step was made yet.
@@ -44,14 +48,19 @@ impl<F: Float> OptimizerState<F> {
 
     /// What is remembered of a parameter with a step behind it.
     pub(super) fn get(&self, id: ParamId) -> Option<&Memory<F>> {
-        self.memories.get(id.index()).filter(|memory| memory.steps > 0)
+        self.memories
+            .get(id.index())
+            .filter(|memory| memory.steps > 0)
     }
 
     /// The memory of a parameter, for writing.
     #[inline]
     pub(super) fn memory(&mut self, id: ParamId) -> &mut Memory<F> {
         if id.index() >= self.memories.len() {
-            self.memories.resize_with(id.index() + 1, || Memory { steps: 0, slots: Vec::new() });
+            self.memories.resize_with(id.index() + 1, || Memory {
+                steps: 0,
+                slots: Vec::new(),
+            });
         }
         &mut self.memories[id.index()]
     }

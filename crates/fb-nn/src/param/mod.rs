@@ -88,7 +88,10 @@ pub struct Params<F: Float = f32> {
 
 impl<F: Float> Default for Params<F> {
     fn default() -> Self {
-        Self { list: Vec::new(), by_name: HashMap::new() }
+        Self {
+            list: Vec::new(),
+            by_name: HashMap::new(),
+        }
     }
 }
 
@@ -102,15 +105,30 @@ impl<F: Float> Params<F> {
     ///
     /// # Errors
     /// The name is taken.
-    pub fn insert(&mut self, name: impl Into<String>, value: Tensor<F>, role: Role) -> Result<ParamId> {
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        value: Tensor<F>,
+        role: Role,
+    ) -> Result<ParamId> {
         let name = name.into();
         if self.by_name.contains_key(&name) {
             let help = "give layers different names".to_owned();
-            return Err(Error::Name { what: "parameter", name, problem: "is declared twice", help });
+            return Err(Error::Name {
+                what: "parameter",
+                name,
+                problem: "is declared twice",
+                help,
+            });
         }
         let id = ParamId(u32::try_from(self.list.len()).expect("fewer than 2^32 parameters"));
         self.by_name.insert(name.clone(), id);
-        self.list.push(Param { name, role, trainable: true, value });
+        self.list.push(Param {
+            name,
+            role,
+            trainable: true,
+            value,
+        });
         Ok(id)
     }
 
@@ -146,12 +164,18 @@ impl<F: Float> Params<F> {
 
     /// All parameters in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ParamId, &Param<F>)> {
-        self.list.iter().enumerate().map(|(i, p)| (ParamId(i as u32), p))
+        self.list
+            .iter()
+            .enumerate()
+            .map(|(i, p)| (ParamId(i as u32), p))
     }
 
     /// All parameters in order, for writing.
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (ParamId, &mut Param<F>)> {
-        self.list.iter_mut().enumerate().map(|(i, p)| (ParamId(i as u32), p))
+        self.list
+            .iter_mut()
+            .enumerate()
+            .map(|(i, p)| (ParamId(i as u32), p))
     }
 
     /// How many parameters there are.
@@ -171,7 +195,11 @@ impl<F: Float> Params<F> {
 
     /// How many numbers optimizers may change.
     pub fn trainable_elements(&self) -> usize {
-        self.list.iter().filter(|p| p.trainable()).map(|p| p.value.len()).sum()
+        self.list
+            .iter()
+            .filter(|p| p.trainable())
+            .map(|p| p.value.len())
+            .sum()
     }
 
     /// Keeps optimizers from changing the parameters whose names match; returns how many there are.
@@ -197,15 +225,21 @@ impl<F: Float> Params<F> {
     /// # Errors
     /// Nothing matches.
     pub fn matching(&self, pattern: &str) -> Result<Vec<ParamId>> {
-        let found: Vec<ParamId> =
-            self.iter().filter(|(_, p)| p.matches(pattern)).map(|(id, _)| id).collect();
+        let found: Vec<ParamId> = self
+            .iter()
+            .filter(|(_, p)| p.matches(pattern))
+            .map(|(id, _)| id)
+            .collect();
         if found.is_empty() {
             let names: Vec<&str> = self.list.iter().map(|p| p.name.as_str()).collect();
             return Err(Error::UnknownName {
                 what: format!("pattern {pattern:?}"),
                 kind: "parameter",
                 name: pattern.to_owned(),
-                help: format!("parameters are {}; \"name/*\" takes all of a layer", names.join(", ")),
+                help: format!(
+                    "parameters are {}; \"name/*\" takes all of a layer",
+                    names.join(", ")
+                ),
             });
         }
         Ok(found)

@@ -2,7 +2,10 @@
 
 /// Whether `pattern` (with `*` and `?`) matches the whole name, or is the path of something that holds it.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
-    glob(pattern.as_bytes(), name.as_bytes()) || name.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/'))
+    glob(pattern.as_bytes(), name.as_bytes())
+        || name
+            .strip_prefix(pattern)
+            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Iterative wildcard match: on a mismatch, goes back to the last `*` and lets it take one character more.

@@ -11,7 +11,10 @@ pub type StateDict<F = f32> = BTreeMap<String, Tensor<F>>;
 impl<F: Float> Params<F> {
     /// All values by name. Tensors are shared, not copied.
     pub fn state_dict(&self) -> StateDict<F> {
-        self.list.iter().map(|p| (p.name.clone(), p.value.clone())).collect()
+        self.list
+            .iter()
+            .map(|p| (p.name.clone(), p.value.clone()))
+            .collect()
     }
 
     /// Takes over values by name: every parameter must be there in its shape, and nothing else.
@@ -68,7 +71,10 @@ impl<F: Float> Params<F> {
             what: "the state dict".to_owned(),
             kind: "parameter",
             name: name.to_owned(),
-            help: format!("parameters are {}; load_partial() ignores others", names.join(", ")),
+            help: format!(
+                "parameters are {}; load_partial() ignores others",
+                names.join(", ")
+            ),
         }
     }
 }
@@ -81,7 +87,8 @@ fn check_shape<F: Float>(name: &str, own: &Tensor<F>, given: &Tensor<F>) -> Resu
         place: format!("parameter {name:?}"),
         expected: format!("shape {}", own.shape()),
         found: format!("shape {}", given.shape()),
-        help: "dense weights are stored [in, out]; PyTorch stores them the other way round".to_owned(),
+        help: "dense weights are stored [in, out]; PyTorch stores them the other way round"
+            .to_owned(),
     })
 }
 
@@ -92,8 +99,12 @@ mod tests {
 
     fn two() -> Params<f32> {
         let mut params = Params::new();
-        params.insert("a/weight", Tensor::zeros([2]), Role::Weight).unwrap();
-        params.insert("a/bias", Tensor::zeros([1]), Role::Bias).unwrap();
+        params
+            .insert("a/weight", Tensor::zeros([2]), Role::Weight)
+            .unwrap();
+        params
+            .insert("a/bias", Tensor::zeros([1]), Role::Bias)
+            .unwrap();
         params
     }
 
@@ -103,18 +114,34 @@ mod tests {
         let mut dict = params.state_dict();
         dict.insert("a/weight".into(), Tensor::from([1.0, 2.0]));
         params.load_state_dict(&dict).unwrap();
-        assert_eq!(params.by_name("a/weight").unwrap().value.to_vec(), [1.0, 2.0]);
+        assert_eq!(
+            params.by_name("a/weight").unwrap().value.to_vec(),
+            [1.0, 2.0]
+        );
 
         dict.insert("a/weight".into(), Tensor::from([9.0, 9.0]));
         dict.insert("a/bias".into(), Tensor::zeros([3]));
         let error = params.load_state_dict(&dict).unwrap_err().to_string();
-        assert!(error.starts_with("parameter \"a/bias\": expected shape [1], found shape [3]"), "{error}");
-        assert_eq!(params.by_name("a/weight").unwrap().value.to_vec(), [1.0, 2.0], "nothing changed");
+        assert!(
+            error.starts_with("parameter \"a/bias\": expected shape [1], found shape [3]"),
+            "{error}"
+        );
+        assert_eq!(
+            params.by_name("a/weight").unwrap().value.to_vec(),
+            [1.0, 2.0],
+            "nothing changed"
+        );
 
         dict.remove("a/bias");
         assert!(params.load_state_dict(&dict).is_err());
         assert_eq!(params.load_partial(&dict).unwrap(), ["a/bias"]);
         dict.insert("b".into(), Tensor::zeros([1]));
-        assert!(params.load_state_dict(&dict).unwrap_err().to_string().contains("names parameter \"b\""));
+        assert!(
+            params
+                .load_state_dict(&dict)
+                .unwrap_err()
+                .to_string()
+                .contains("names parameter \"b\"")
+        );
     }
 }

@@ -38,6 +38,9 @@ pub(crate) fn optional(json: &Json) -> Option<Tensor<f64>> {
 pub(crate) fn assert_close(got: &Tensor<f64>, want: &Tensor<f64>, tolerance: f64, what: &str) {
     assert_eq!(got.shape(), want.shape(), "{what}");
     for (g, w) in got.iter().zip(want.iter()) {
-        assert!((g - w).abs() <= tolerance * w.abs().max(1.0), "{what}: {g} instead of {w}");
+        assert!(
+            (g - w).abs() <= tolerance * w.abs().max(1.0),
+            "{what}: {g} instead of {w}"
+        );
     }
 }

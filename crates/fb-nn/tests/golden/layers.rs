@@ -10,12 +10,24 @@ use serde_json::Value as Json;
 fn dense_layers_agree_with_pytorch() {
     for case in cases(include_str!("linear.json")).as_array().unwrap() {
         let what = case["name"].as_str().unwrap();
-        let (x, weight, bias) = (tensor(&case["x"]), tensor(&case["weight"]), optional(&case["bias"]));
+        let (x, weight, bias) = (
+            tensor(&case["x"]),
+            tensor(&case["weight"]),
+            optional(&case["bias"]),
+        );
         let dense = Dense::new(weight.dim(1)).bias(bias.is_some());
-        let mut network = Sequential::input(&x.dims()[1..]).layer("dense", dense).build_as::<f64>().unwrap();
+        let mut network = Sequential::input(&x.dims()[1..])
+            .layer("dense", dense)
+            .build_as::<f64>()
+            .unwrap();
         let values = [("weight", Some(weight)), ("bias", bias)];
-        let values = values.into_iter().filter_map(|(name, value)| Some((format!("dense/{name}"), value?)));
-        network.params_mut().load_state_dict(&values.collect()).unwrap();
+        let values = values
+            .into_iter()
+            .filter_map(|(name, value)| Some((format!("dense/{name}"), value?)));
+        network
+            .params_mut()
+            .load_state_dict(&values.collect())
+            .unwrap();
 
         let tape = Tape::new();
         let x = tape.leaf(x);
@@ -24,10 +36,20 @@ fn dense_layers_agree_with_pytorch() {
         let y = y.as_float().unwrap();
         assert_close(y.tensor(), &tensor(&case["y"]), 1e-12, what);
         let gradients = tape.gradients(&[(y, tensor(&case["upstream"]))]);
-        assert_close(gradients.get(&x).unwrap(), &tensor(&case["gradients"]["x"]), 1e-12, what);
+        assert_close(
+            gradients.get(&x).unwrap(),
+            &tensor(&case["gradients"]["x"]),
+            1e-12,
+            what,
+        );
         for (id, leaf) in cx.leaves() {
             let name = network.params().get(id).name().trim_start_matches("dense/");
-            assert_close(gradients.get(leaf).unwrap(), &tensor(&case["gradients"][name]), 1e-12, what);
+            assert_close(
+                gradients.get(leaf).unwrap(),
+                &tensor(&case["gradients"][name]),
+                1e-12,
+                what,
+            );
         }
     }
 }
@@ -39,8 +61,12 @@ fn activation(case: &Json) -> Option<Activation> {
         "sigmoid" => Activation::Sigmoid,
         "tanh" => Activation::Tanh,
         "relu" => Activation::Relu,
-        "leaky_relu" => Activation::LeakyRelu { slope: number("slope") },
-        "elu" => Activation::Elu { alpha: number("alpha") },
+        "leaky_relu" => Activation::LeakyRelu {
+            slope: number("slope"),
+        },
+        "elu" => Activation::Elu {
+            alpha: number("alpha"),
+        },
         "silu" => Activation::Silu,
         "gelu" => Activation::Gelu,
         "gelu_tanh" => Activation::GeluTanh,
@@ -61,7 +87,12 @@ fn activations_agree_with_pytorch() {
         let y = activation.apply(x.clone());
         let what = activation.to_string();
         assert_close(y.tensor(), &tensor(&case["y"]), 1e-12, &what);
-        assert_close(y.sum().backward().get(&x).unwrap(), &tensor(&case["dy_dx"]), 1e-12, &what);
+        assert_close(
+            y.sum().backward().get(&x).unwrap(),
+            &tensor(&case["dy_dx"]),
+            1e-12,
+            &what,
+        );
         checked += 1;
     }
     assert_eq!(checked, 9);
@@ -80,6 +111,11 @@ fn softmaxes_agree_with_pytorch() {
         let y = activation.apply(x.clone());
         let gradients = tape.gradients(&[(&y, tensor(&case["upstream"]))]);
         assert_close(y.tensor(), &tensor(&case["y"]), 1e-12, "softmax");
-        assert_close(gradients.get(&x).unwrap(), &tensor(&case["gradient"]), 1e-12, "its gradient");
+        assert_close(
+            gradients.get(&x).unwrap(),
+            &tensor(&case["gradient"]),
+            1e-12,
+            "its gradient",
+        );
     }
 }

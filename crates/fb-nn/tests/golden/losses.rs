@@ -2,8 +2,10 @@
 
 use crate::file::{assert_close, cases, optional, tensor};
 use fb_autograd::Tape;
-use fb_nn::loss::{BinaryCrossentropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError};
 use fb_nn::Target;
+use fb_nn::loss::{
+    BinaryCrossentropy, CrossEntropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError,
+};
 use fb_tensor::Tensor;
 use serde_json::Value as Json;
 
@@ -13,7 +15,9 @@ fn loss(case: &Json) -> Option<Box<dyn Loss<f64>>> {
     Some(match case["name"].as_str().unwrap() {
         "mse" => Box::new(MeanSquaredError),
         "l1" => Box::new(MeanAbsoluteError),
-        "huber" => Box::new(Huber { delta: parameters["delta"].as_f64().unwrap() }),
+        "huber" => Box::new(Huber {
+            delta: parameters["delta"].as_f64().unwrap(),
+        }),
         "bce" => Box::new(BinaryCrossentropy::new()),
         "bce_with_logits" if parameters["positive_weight"].is_null() => {
             Box::new(BinaryCrossentropy::new().from_logits())
@@ -21,8 +25,13 @@ fn loss(case: &Json) -> Option<Box<dyn Loss<f64>>> {
         // Weights do not normalise here, so PyTorch's division by the sum of class weights has no counterpart.
         "cross_entropy" if parameters["normalised_by"] != "class_weights" => {
             let smoothing = parameters["label_smoothing"].as_f64().unwrap();
-            let weights = optional(&parameters["class_weights"]).map_or(Vec::new(), |weights| weights.to_vec());
-            Box::new(CrossEntropy::new().label_smoothing(smoothing).class_weights(weights))
+            let weights = optional(&parameters["class_weights"])
+                .map_or(Vec::new(), |weights| weights.to_vec());
+            Box::new(
+                CrossEntropy::new()
+                    .label_smoothing(smoothing)
+                    .class_weights(weights),
+            )
         }
         _ => return None,
     })
@@ -30,7 +39,11 @@ fn loss(case: &Json) -> Option<Box<dyn Loss<f64>>> {
 
 fn target(case: &Json) -> Target<f64> {
     let numbers = tensor(&case["target"]);
-    if case["parameters"]["target"] == "index" { numbers.cast::<i64>().into() } else { numbers.into() }
+    if case["parameters"]["target"] == "index" {
+        numbers.cast::<i64>().into()
+    } else {
+        numbers.into()
+    }
 }
 
 #[test]
@@ -44,10 +57,22 @@ fn values_and_gradients_agree_with_pytorch() {
         let tape = Tape::new();
         let output = tape.leaf(tensor(&case["output"]));
         let weights = optional(&case["sample_weights"]);
-        let value = loss.forward(&output, &target(case), weights.as_ref()).unwrap();
-        assert_close(value.tensor(), &Tensor::from_scalar(case["value"].as_f64().unwrap()), 1e-12, what);
+        let value = loss
+            .forward(&output, &target(case), weights.as_ref())
+            .unwrap();
+        assert_close(
+            value.tensor(),
+            &Tensor::from_scalar(case["value"].as_f64().unwrap()),
+            1e-12,
+            what,
+        );
         let gradients = value.backward();
-        assert_close(gradients.get(&output).unwrap(), &tensor(&case["gradient"]), 1e-12, what);
+        assert_close(
+            gradients.get(&output).unwrap(),
+            &tensor(&case["gradient"]),
+            1e-12,
+            what,
+        );
         checked += 1;
     }
     assert_eq!(checked, 22);
@@ -66,8 +91,15 @@ fn single_samples_have_pytorchs_losses() {
                 Target::Float(numbers) => Target::Float(numbers.slice(0, row..row + 1)),
                 _ => unreachable!("targets are numbers or indices"),
             };
-            let value = loss.forward(&output.slice(0, row..row + 1), &target, None).unwrap();
-            assert_close(value.tensor(), &Tensor::from_scalar(want), 1e-12, case["expression"].as_str().unwrap());
+            let value = loss
+                .forward(&output.slice(0, row..row + 1), &target, None)
+                .unwrap();
+            assert_close(
+                value.tensor(),
+                &Tensor::from_scalar(want),
+                1e-12,
+                case["expression"].as_str().unwrap(),
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Ten steps of each optimizer, and clipping.
 
 use crate::file::{assert_close, cases, tensor};
+use fb_nn::Optimizer;
 use fb_nn::optim::{Adam, AdamW, Clip, OptimizerState, RmsProp, Sgd, apply};
 use fb_nn::param::{Params, Role};
-use fb_nn::Optimizer;
 use serde_json::Value as Json;
 
 /// The optimizer of a trajectory; `None` for what this library does not have.
@@ -14,7 +14,9 @@ fn optimizer(case: &Json) -> Option<Box<dyn Optimizer<f64>>> {
     let rate = number("learning_rate", f64::NAN);
     Some(match case["name"].as_str().unwrap() {
         "sgd" => {
-            let sgd = Sgd::new(rate).momentum(number("momentum", 0.0)).nesterov(flag("nesterov"));
+            let sgd = Sgd::new(rate)
+                .momentum(number("momentum", 0.0))
+                .nesterov(flag("nesterov"));
             Box::new(sgd.weight_decay(number("weight_decay", 0.0)))
         }
         "adam" if !flag("amsgrad") => Box::new(
@@ -26,8 +28,14 @@ fn optimizer(case: &Json) -> Option<Box<dyn Optimizer<f64>>> {
         ),
         "adamw" => Box::new(AdamW::new(rate).weight_decay(number("weight_decay", f64::NAN))),
         "rmsprop" => {
-            let rms_prop = RmsProp::new(rate).rho(number("rho", f64::NAN)).momentum(number("momentum", 0.0));
-            Box::new(rms_prop.centered(flag("centered")).weight_decay(number("weight_decay", 0.0)))
+            let rms_prop = RmsProp::new(rate)
+                .rho(number("rho", f64::NAN))
+                .momentum(number("momentum", 0.0));
+            Box::new(
+                rms_prop
+                    .centered(flag("centered"))
+                    .weight_decay(number("weight_decay", 0.0)),
+            )
         }
         _ => return None,
     })
@@ -44,7 +52,9 @@ fn trajectories_agree_with_pytorch() {
         };
         optimizer.validate().unwrap();
         let mut params = Params::new();
-        let id = params.insert("weight", tensor(&cases["start"]), Role::Weight).unwrap();
+        let id = params
+            .insert("weight", tensor(&cases["start"]), Role::Weight)
+            .unwrap();
         let mut state = OptimizerState::new();
         for (step, want) in case["points"].as_array().unwrap().iter().enumerate() {
             let gradient = [(id, gradients.index_axis(0, step))];
@@ -60,7 +70,10 @@ fn trajectories_agree_with_pytorch() {
 
 #[test]
 fn clipping_agrees_with_pytorch() {
-    for case in cases(include_str!("optimizers.json"))["clips"].as_array().unwrap() {
+    for case in cases(include_str!("optimizers.json"))["clips"]
+        .as_array()
+        .unwrap()
+    {
         let limit = case["limit"].as_f64().unwrap();
         let clip = match case["name"].as_str().unwrap() {
             "clip_grad_norm" => Clip::Norm(limit),
@@ -71,7 +84,12 @@ fn clipping_agrees_with_pytorch() {
         let mut gradients = Vec::new();
         for (position, gradient) in case["gradients"].as_array().unwrap().iter().enumerate() {
             let gradient = tensor(gradient);
-            gradients.push((params.insert(position.to_string(), gradient.clone(), Role::Weight).unwrap(), gradient));
+            gradients.push((
+                params
+                    .insert(position.to_string(), gradient.clone(), Role::Weight)
+                    .unwrap(),
+                gradient,
+            ));
         }
         let norm = clip.apply(&mut gradients);
         if let Some(want) = case["norm_before"].as_f64() {

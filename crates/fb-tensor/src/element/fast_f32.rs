@@ -86,7 +86,8 @@ mod tests {
 
     fn ulps(got: f32, want: f64) -> f64 {
         let nearest = want as f32;
-        let spacing = f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
+        let spacing =
+            f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
         (f64::from(got) - want).abs() / spacing
     }
 

@@ -146,11 +146,19 @@ macro_rules! common {
         }
         #[inline(always)]
         fn maximum(self, other: Self) -> Self {
-            if self > other || self != self { self } else { other }
+            if self > other || self != self {
+                self
+            } else {
+                other
+            }
         }
         #[inline(always)]
         fn minimum(self, other: Self) -> Self {
-            if self < other || self != self { self } else { other }
+            if self < other || self != self {
+                self
+            } else {
+                other
+            }
         }
         #[inline(always)]
         fn powi(self, exponent: i32) -> Self {

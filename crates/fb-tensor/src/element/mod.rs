@@ -1,7 +1,7 @@
 //! What a tensor may hold: [`Element`], and [`Float`] for what can be computed with.
 
-mod float;
 mod fast_f32;
+mod float;
 
 pub use float::Float;
 

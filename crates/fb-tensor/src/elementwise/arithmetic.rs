@@ -15,17 +15,27 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Errors
     /// The shapes do not broadcast.
-    pub fn try_zip_op<U: Element, Op: BinaryOp<T, U>>(&self, other: &Self, op: &Op) -> Result<Tensor<U>> {
+    pub fn try_zip_op<U: Element, Op: BinaryOp<T, U>>(
+        &self,
+        other: &Self,
+        op: &Op,
+    ) -> Result<Tensor<U>> {
         if let (Some(a), Some(b)) = (self.as_slice(), other.as_slice()) {
             if self.shape() == other.shape() {
-                return Ok(Tensor::filled_by(*self.shape(), |out| kernel::zip(op, a, b, out)));
+                return Ok(Tensor::filled_by(*self.shape(), |out| {
+                    kernel::zip(op, a, b, out)
+                }));
             }
             if repeats(other.shape(), self.shape()) {
-                return Ok(Tensor::filled_by(*self.shape(), |out| kernel::zip_repeated(op, a, b, out)));
+                return Ok(Tensor::filled_by(*self.shape(), |out| {
+                    kernel::zip_repeated(op, a, b, out)
+                }));
             }
             if repeats(self.shape(), other.shape()) {
                 let op = &Flipped { op: *op };
-                return Ok(Tensor::filled_by(*other.shape(), |out| kernel::zip_repeated(op, b, a, out)));
+                return Ok(Tensor::filled_by(*other.shape(), |out| {
+                    kernel::zip_repeated(op, b, a, out)
+                }));
             }
         }
         let shape = self.shape().broadcast(other.shape(), Op::NAME)?;
@@ -35,7 +45,11 @@ impl<T: Element> Tensor<T> {
     /// `op(self, other)` with broadcasting, writing over `self` where it has the result's shape and no other owner.
     #[track_caller]
     pub(crate) fn zip_into<Op: BinaryOp<T, T>>(mut self, other: &Self, op: &Op) -> Self {
-        if self.zip_assign_if_possible(other, op) { self } else { self.try_zip_op(other, op).or_panic() }
+        if self.zip_assign_if_possible(other, op) {
+            self
+        } else {
+            self.try_zip_op(other, op).or_panic()
+        }
     }
 
     /// `self = op(self, other)`, in place unless the elements are shared.
@@ -44,7 +58,13 @@ impl<T: Element> Tensor<T> {
         if !self.zip_assign_if_possible(other, op) {
             let result = self.try_zip_op(other, op).or_panic();
             let fits = result.shape() == self.shape();
-            assert!(fits, "{}: {} does not broadcast to {}", Op::NAME, other.shape(), self.shape());
+            assert!(
+                fits,
+                "{}: {} does not broadcast to {}",
+                Op::NAME,
+                other.shape(),
+                self.shape()
+            );
             *self = result;
         }
     }
@@ -61,7 +81,11 @@ impl<T: Element> Tensor<T> {
             };
             match other.as_slice() {
                 Some(right) => kernel::zip_in_place(op, left, right),
-                None => kernel::zip_in_place(op, left, other.contiguous().as_slice().expect("made contiguous")),
+                None => kernel::zip_in_place(
+                    op,
+                    left,
+                    other.contiguous().as_slice().expect("made contiguous"),
+                ),
             }
             return true;
         }
@@ -72,7 +96,9 @@ impl<T: Element> Tensor<T> {
             return false;
         };
         match other.as_slice() {
-            Some(right) if repeats(other.shape(), &shape) => kernel::zip_repeated_in_place(op, left, right),
+            Some(right) if repeats(other.shape(), &shape) => {
+                kernel::zip_repeated_in_place(op, left, right)
+            }
             _ => {
                 let target = Layout::row_major(shape);
                 let other = other.with_simple_rows(shape);
@@ -88,8 +114,16 @@ impl<T: Element> Tensor<T> {
     fn with_simple_rows(&self, shape: Shape) -> Self {
         let stretched = self.layout().broadcast_to(shape);
         // The innermost axis that has more than one position decides.
-        let inner = shape.iter().zip(stretched.strides()).rev().find(|&(&extent, _)| extent > 1);
-        if inner.is_none_or(|(_, &step)| matches!(step, 0 | 1)) { self.clone() } else { self.contiguous() }
+        let inner = shape
+            .iter()
+            .zip(stretched.strides())
+            .rev()
+            .find(|&(&extent, _)| extent > 1);
+        if inner.is_none_or(|(_, &step)| matches!(step, 0 | 1)) {
+            self.clone()
+        } else {
+            self.contiguous()
+        }
     }
 }
 
@@ -123,10 +157,20 @@ impl<A: Element, B: Element, Op: BinaryOp<A, B>> BinaryOp<A, B> for Flipped<Op> 
     }
 }
 
-fn zip_broadcast<T: Element, U: Element, Op: BinaryOp<T, U>>(left: &Tensor<T>, right: &Tensor<T>, shape: Shape, op: &Op) -> Tensor<U> {
+fn zip_broadcast<T: Element, U: Element, Op: BinaryOp<T, U>>(
+    left: &Tensor<T>,
+    right: &Tensor<T>,
+    shape: Shape,
+    op: &Op,
+) -> Tensor<U> {
     let (left, right) = (left.with_simple_rows(shape), right.with_simple_rows(shape));
-    let walk = Walk::new([&left.layout().broadcast_to(shape), &right.layout().broadcast_to(shape)]);
-    Tensor::filled_by(shape, |out| kernel::zip_walk(op, left.storage_slice(), right.storage_slice(), &walk, out))
+    let walk = Walk::new([
+        &left.layout().broadcast_to(shape),
+        &right.layout().broadcast_to(shape),
+    ]);
+    Tensor::filled_by(shape, |out| {
+        kernel::zip_walk(op, left.storage_slice(), right.storage_slice(), &walk, out)
+    })
 }
 
 impl<F: Float> Tensor<F> {
@@ -157,7 +201,12 @@ impl<F: Float> Tensor<F> {
     /// If the shapes differ.
     #[track_caller]
     pub fn chain_op<Op: UnaryOp>(saved: &Self, mut gradient: Self, op: &Op) -> Self {
-        assert_eq!(saved.shape(), gradient.shape(), "{}: gradient has the shape of the result", Op::NAME);
+        assert_eq!(
+            saved.shape(),
+            gradient.shape(),
+            "{}: gradient has the shape of the result",
+            Op::NAME
+        );
         let saved = saved.contiguous();
         let values = saved.as_slice().expect("made contiguous");
         if gradient.is_contiguous()
@@ -168,7 +217,9 @@ impl<F: Float> Tensor<F> {
         }
         let gradient = gradient.contiguous();
         let gradient_values = gradient.as_slice().expect("made contiguous");
-        Self::filled_by(*saved.shape(), |out| kernel::chain(op, values, gradient_values, out))
+        Self::filled_by(*saved.shape(), |out| {
+            kernel::chain(op, values, gradient_values, out)
+        })
     }
 
     /// The larger of each pair of elements, with broadcasting; NaN if either is NaN.
@@ -313,7 +364,9 @@ impl<F: Float> MapScalar<F> for &Tensor<F> {
     fn div_scalar(self, divisor: F) -> Tensor<F> {
         let source = self.contiguous();
         let values = source.as_slice().expect("made contiguous");
-        Tensor::filled_by(*self.shape(), |out| kernel::zip_repeated(&Div, values, &[divisor], out))
+        Tensor::filled_by(*self.shape(), |out| {
+            kernel::zip_repeated(&Div, values, &[divisor], out)
+        })
     }
 }
 

@@ -100,9 +100,15 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// The shapes do not broadcast.
     pub fn try_where(condition: &Tensor<bool>, if_true: &Self, if_false: &Self) -> Result<Self> {
-        let shape = condition.shape().broadcast(&if_true.shape().broadcast(if_false.shape(), "where")?, "where")?;
+        let shape = condition.shape().broadcast(
+            &if_true.shape().broadcast(if_false.shape(), "where")?,
+            "where",
+        )?;
         let condition = condition.broadcast_to(shape).contiguous();
-        let (yes, no) = (if_true.broadcast_to(shape).contiguous(), if_false.broadcast_to(shape).contiguous());
+        let (yes, no) = (
+            if_true.broadcast_to(shape).contiguous(),
+            if_false.broadcast_to(shape).contiguous(),
+        );
         Ok(Self::filled_by(shape, |out| {
             let choices = condition.iter().zip(yes.iter().zip(no.iter()));
             for (value, (take, (a, b))) in out.iter_mut().zip(choices) {

@@ -45,7 +45,12 @@ impl<F: Float> Tensor<F> {
             && *bias.shape() != [outputs]
         {
             let (left, right) = (weight.shape().to_string(), bias.shape().to_string());
-            return Err(Error::Shapes { op: "linear", left, right, help: "the bias has one number for each output" });
+            return Err(Error::Shapes {
+                op: "linear",
+                left,
+                right,
+                help: "the bias has one number for each output",
+            });
         }
         if self.rank() != 2 {
             let rows = self.as_rows();
@@ -57,13 +62,22 @@ impl<F: Float> Tensor<F> {
 }
 
 /// The product of two matrices, each row started from the bias.
-fn affine<F: Float>(x: &Tensor<F>, weight: &Tensor<F>, bias: Option<&Tensor<F>>, outputs: usize) -> Tensor<F> {
+fn affine<F: Float>(
+    x: &Tensor<F>,
+    weight: &Tensor<F>,
+    bias: Option<&Tensor<F>>,
+    outputs: usize,
+) -> Tensor<F> {
     let rows = x.dim(0);
     Tensor::filled_by([rows, outputs], |data| {
         if let Some(bias) = bias {
             start_rows(data, bias);
         }
-        let out = MatMut { data, rows, columns: outputs };
+        let out = MatMut {
+            data,
+            rows,
+            columns: outputs,
+        };
         gemm::product(F::ONE, x.matrix(0), weight.matrix(0), bias.is_some(), out);
     })
 }
@@ -74,12 +88,18 @@ fn start_rows<F: Float>(data: &mut [F], bias: &Tensor<F>) {
         return start_rows(data, &bias.contiguous());
     };
     if !values.is_empty() {
-        data.chunks_exact_mut(values.len()).for_each(|row| row.copy_from_slice(values));
+        data.chunks_exact_mut(values.len())
+            .for_each(|row| row.copy_from_slice(values));
     }
 }
 
 #[cold]
 fn misfit<F: Float>(x: &Tensor<F>, weight: &Tensor<F>) -> Error {
     let (left, right) = (x.shape().to_string(), weight.shape().to_string());
-    Error::Shapes { op: "linear", left, right, help: "the last axis of the first meets the first of the [in, out] weight" }
+    Error::Shapes {
+        op: "linear",
+        left,
+        right,
+        help: "the last axis of the first meets the first of the [in, out] weight",
+    }
 }

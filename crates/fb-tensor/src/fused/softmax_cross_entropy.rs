@@ -62,5 +62,10 @@ impl<F: Float> Tensor<F> {
 fn misfit<F: Float>(scores: &Tensor<F>, labels: &Tensor<i64>) -> Error {
     let (left, right) = (scores.shape().to_string(), labels.shape().to_string());
     let help = "scores are [n, classes], labels [n]";
-    Error::Shapes { op: "softmax_cross_entropy", left, right, help }
+    Error::Shapes {
+        op: "softmax_cross_entropy",
+        left,
+        right,
+        help,
+    }
 }

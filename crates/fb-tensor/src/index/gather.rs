@@ -71,7 +71,12 @@ impl<F: Float> Tensor<F> {
         if index.shape() != source.shape() {
             let (left, right) = (index.shape().to_string(), source.shape().to_string());
             let help = "there must be one index for each element of the source";
-            return Err(Error::Shapes { op: "scatter_add", left, right, help });
+            return Err(Error::Shapes {
+                op: "scatter_add",
+                left,
+                right,
+                help,
+            });
         }
         let values = source.as_slice().expect("made contiguous");
         let mut result = self.clone();
@@ -93,18 +98,31 @@ fn visit(layout: &Layout, axis: usize, index: &Tensor<i64>, mut visit: impl FnMu
     let (length, [step, _]) = walk.inner();
     walk.rows(|[at, from]| {
         for (i, &index) in values[from..from + length].iter().enumerate() {
-            visit(at.wrapping_add_signed(step * i as isize + along * index as isize), from + i);
+            visit(
+                at.wrapping_add_signed(step * i as isize + along * index as isize),
+                from + i,
+            );
         }
     });
 }
 
-fn check<T: Element>(op: &'static str, t: &Tensor<T>, axis: usize, index: &Tensor<i64>) -> Result<()> {
+fn check<T: Element>(
+    op: &'static str,
+    t: &Tensor<T>,
+    axis: usize,
+    index: &Tensor<i64>,
+) -> Result<()> {
     t.check_axis(op, axis)?;
     let shorter = |(a, (&i, &n)): (usize, (&usize, &usize))| a == axis || i <= n;
     if index.rank() != t.rank() || !index.dims().iter().zip(t.dims()).enumerate().all(shorter) {
         let (left, right) = (t.shape().to_string(), index.shape().to_string());
         let help = "the indices have as many axes, none longer but for the one that they name";
-        return Err(Error::Shapes { op, left, right, help });
+        return Err(Error::Shapes {
+            op,
+            left,
+            right,
+            help,
+        });
     }
     check_indices(op, index, axis, &Shape::from(t.shape()))
 }

@@ -32,9 +32,15 @@ impl<T: Element> Tensor<T> {
         first.check_axis("concat", axis)?;
         let mut total: usize = 0;
         for part in parts {
-            let fits = part.rank() == first.rank() && part.shape().with_extent(axis, 0) == first.shape().with_extent(axis, 0);
+            let fits = part.rank() == first.rank()
+                && part.shape().with_extent(axis, 0) == first.shape().with_extent(axis, 0);
             if !fits {
-                return Err(misfit("concat", first, part, "all axes but the one along which they are joined must agree"));
+                return Err(misfit(
+                    "concat",
+                    first,
+                    part,
+                    "all axes but the one along which they are joined must agree",
+                ));
             }
             total = total.saturating_add(part.dim(axis));
         }
@@ -51,7 +57,10 @@ impl<T: Element> Tensor<T> {
                 if width == 0 {
                     continue;
                 }
-                let rows = source.as_slice().expect("made contiguous").chunks_exact(width);
+                let rows = source
+                    .as_slice()
+                    .expect("made contiguous")
+                    .chunks_exact(width);
                 for (out, row) in out.chunks_exact_mut(total * inner).zip(rows) {
                     out[start..start + width].copy_from_slice(row);
                 }
@@ -84,13 +93,26 @@ impl<T: Element> Tensor<T> {
     pub fn try_stack(parts: &[&Self], axis: usize) -> Result<Self> {
         let first = first_of("stack", parts)?;
         if axis > first.rank() {
-            return Err(Error::Axis { op: "stack", axis, shape: first.shape().to_string() });
+            return Err(Error::Axis {
+                op: "stack",
+                axis,
+                shape: first.shape().to_string(),
+            });
         }
         if first.rank() == MAX_RANK {
-            return Err(Error::Rank { op: "stack", found: MAX_RANK + 1, max: MAX_RANK });
+            return Err(Error::Rank {
+                op: "stack",
+                found: MAX_RANK + 1,
+                max: MAX_RANK,
+            });
         }
         if let Some(part) = parts.iter().find(|part| part.shape() != first.shape()) {
-            return Err(misfit("stack", first, part, "stacked tensors have one shape; concat joins along an axis they have"));
+            return Err(misfit(
+                "stack",
+                first,
+                part,
+                "stacked tensors have one shape; concat joins along an axis they have",
+            ));
         }
         let raised: Vec<Self> = parts.iter().map(|part| part.unsqueeze(axis)).collect();
         Self::try_concat(&raised.iter().collect::<Vec<_>>(), axis)
@@ -117,7 +139,9 @@ impl<T: Element> Tensor<T> {
     /// There is no such axis or the result does not fit in memory.
     pub fn try_repeat(&self, axis: usize, times: usize) -> Result<Self> {
         self.check_axis("repeat", axis)?;
-        let shape = self.shape().try_with_extent(axis, self.dim(axis).saturating_mul(times))?;
+        let shape = self
+            .shape()
+            .try_with_extent(axis, self.dim(axis).saturating_mul(times))?;
         let source = self.contiguous();
         let (_, inner) = around(self, axis);
         let width = self.dim(axis) * inner;
@@ -125,9 +149,13 @@ impl<T: Element> Tensor<T> {
             if out.is_empty() {
                 return;
             }
-            let stacks = source.as_slice().expect("made contiguous").chunks_exact(width);
+            let stacks = source
+                .as_slice()
+                .expect("made contiguous")
+                .chunks_exact(width);
             for (out, stack) in out.chunks_exact_mut(width * times).zip(stacks) {
-                out.chunks_exact_mut(width).for_each(|out| out.copy_from_slice(stack));
+                out.chunks_exact_mut(width)
+                    .for_each(|out| out.copy_from_slice(stack));
             }
         }))
     }
@@ -150,14 +178,33 @@ impl<T: Element> Tensor<T> {
             return self.clone();
         }
         let middle = extent - shift.rem_euclid(extent as i64) as usize;
-        Self::concat(&[&self.slice(axis, middle..extent), &self.slice(axis, 0..middle)], axis)
+        Self::concat(
+            &[
+                &self.slice(axis, middle..extent),
+                &self.slice(axis, 0..middle),
+            ],
+            axis,
+        )
     }
 }
 
 fn first_of<'a, T: Element>(op: &'static str, parts: &[&'a Tensor<T>]) -> Result<&'a Tensor<T>> {
-    parts.first().copied().ok_or_else(|| Error::Argument { op, what: "there are no tensors to join".into() })
+    parts.first().copied().ok_or_else(|| Error::Argument {
+        op,
+        what: "there are no tensors to join".into(),
+    })
 }
 
-fn misfit<T: Element>(op: &'static str, first: &Tensor<T>, other: &Tensor<T>, help: &'static str) -> Error {
-    Error::Shapes { op, left: first.shape().to_string(), right: other.shape().to_string(), help }
+fn misfit<T: Element>(
+    op: &'static str,
+    first: &Tensor<T>,
+    other: &Tensor<T>,
+    help: &'static str,
+) -> Error {
+    Error::Shapes {
+        op,
+        left: first.shape().to_string(),
+        right: other.shape().to_string(),
+        help,
+    }
 }

@@ -13,7 +13,12 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Fails at the first index that does not lie in `0..extent`, where `axis` of `shape` has that extent.
-pub(crate) fn check_indices(op: &'static str, indices: &Tensor<i64>, axis: usize, shape: &Shape) -> Result<()> {
+pub(crate) fn check_indices(
+    op: &'static str,
+    indices: &Tensor<i64>,
+    axis: usize,
+    shape: &Shape,
+) -> Result<()> {
     let values = indices.as_slice().expect("callers make indices contiguous");
     let extent = shape[axis] as u64;
     // A negative index is a huge unsigned one.
@@ -41,5 +46,8 @@ fn multi_index(mut at: usize, extents: &[usize]) -> String {
 
 /// The products of the extents before and after an axis.
 fn around<T: Element>(t: &Tensor<T>, axis: usize) -> (usize, usize) {
-    (t.dims()[..axis].iter().product(), t.dims()[axis + 1..].iter().product())
+    (
+        t.dims()[..axis].iter().product(),
+        t.dims()[axis + 1..].iter().product(),
+    )
 }

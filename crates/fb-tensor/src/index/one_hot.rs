@@ -49,9 +49,16 @@ impl<F: Float> Tensor<F> {
     pub fn try_one_hot_of(indices: &Tensor<i64>, classes: usize) -> Result<Self> {
         let axis = indices.rank();
         if axis == MAX_RANK {
-            return Err(Error::Rank { op: "one_hot", found: MAX_RANK + 1, max: MAX_RANK });
+            return Err(Error::Rank {
+                op: "one_hot",
+                found: MAX_RANK + 1,
+                max: MAX_RANK,
+            });
         }
-        let shape = indices.shape().with_inserted(axis, 1).try_with_extent(axis, classes)?;
+        let shape = indices
+            .shape()
+            .with_inserted(axis, 1)
+            .try_with_extent(axis, classes)?;
         let indices = indices.contiguous();
         check_indices("one_hot", &indices, axis, &shape)?;
         let values = indices.as_slice().expect("made contiguous");

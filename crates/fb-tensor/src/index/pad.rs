@@ -29,15 +29,27 @@ impl<T: Element> Tensor<T> {
     /// There is not one pair for each axis or the result does not fit in memory.
     pub fn try_pad(&self, border: &[(usize, usize)], value: T) -> Result<Self> {
         if border.len() != self.rank() {
-            let what = format!("{} pairs of border widths for the {} axes of shape {}", border.len(), self.rank(), self.shape());
+            let what = format!(
+                "{} pairs of border widths for the {} axes of shape {}",
+                border.len(),
+                self.rank(),
+                self.shape()
+            );
             return Err(Error::Argument { op: "pad", what });
         }
         let mut shape = *self.shape();
         for (axis, &(before, after)) in border.iter().enumerate() {
-            shape = shape.try_with_extent(axis, shape[axis].saturating_add(before).saturating_add(after))?;
+            shape = shape.try_with_extent(
+                axis,
+                shape[axis].saturating_add(before).saturating_add(after),
+            )?;
         }
         let whole = Layout::row_major(shape);
-        let start = border.iter().zip(whole.strides()).map(|(&(before, _), &stride)| before * stride as usize).sum();
+        let start = border
+            .iter()
+            .zip(whole.strides())
+            .map(|(&(before, _), &stride)| before * stride as usize)
+            .sum();
         let inside = Layout::strided(*self.shape(), whole.strides(), start);
         Ok(Self::filled_by(shape, |out| {
             out.fill(value);

@@ -44,17 +44,22 @@ impl<T: Element> Tensor<T> {
         let source = self.contiguous();
         let data = source.as_slice().expect("made contiguous");
         let ((_, inner), extent) = (around(self, axis), self.dim(axis));
-        Ok(Self::filled_by(self.shape().try_with_extent(axis, indices.len())?, |out| {
-            if out.is_empty() {
-                return;
-            }
-            let stacks = out.chunks_exact_mut(indices.len() * inner).zip(data.chunks_exact(extent * inner));
-            for (out, stack) in stacks {
-                for (out, &i) in out.chunks_exact_mut(inner).zip(indices) {
-                    out.copy_from_slice(&stack[i as usize * inner..][..inner]);
+        Ok(Self::filled_by(
+            self.shape().try_with_extent(axis, indices.len())?,
+            |out| {
+                if out.is_empty() {
+                    return;
                 }
-            }
-        }))
+                let stacks = out
+                    .chunks_exact_mut(indices.len() * inner)
+                    .zip(data.chunks_exact(extent * inner));
+                for (out, stack) in stacks {
+                    for (out, &i) in out.chunks_exact_mut(inner).zip(indices) {
+                        out.copy_from_slice(&stack[i as usize * inner..][..inner]);
+                    }
+                }
+            },
+        ))
     }
 
     /// The named positions of the first axis, in their order: how batches are made.
@@ -98,7 +103,8 @@ impl<T: Element> Tensor<T> {
                 out.for_each(|(out, row)| out.copy_from_slice(&data[row * length..][..length]));
             } else {
                 let (layout, step) = (self.layout(), self.strides()[0]);
-                let one = Layout::strided(self.shape().without(0), &self.strides()[1..], layout.offset);
+                let one =
+                    Layout::strided(self.shape().without(0), &self.strides()[1..], layout.offset);
                 for (out, row) in out {
                     let offset = layout.offset.wrapping_add_signed(step * row as isize);
                     copy::gather(self.storage_slice(), &one.at_offset(offset), out);
@@ -136,7 +142,12 @@ impl<F: Float> Tensor<F> {
         if self.shape().try_with_extent(axis, index.len())? != *source.shape() {
             let (left, right) = (self.shape().to_string(), source.shape().to_string());
             let help = "the second has one position along the axis for each index, and the first's other extents";
-            return Err(Error::Shapes { op: "index_add", left, right, help });
+            return Err(Error::Shapes {
+                op: "index_add",
+                left,
+                right,
+                help,
+            });
         }
         let indices = index.as_slice().expect("made contiguous");
         let values = source.as_slice().expect("made contiguous");
@@ -145,7 +156,10 @@ impl<F: Float> Tensor<F> {
         if source.is_empty() {
             return Ok(result);
         }
-        let stacks = result.make_mut().chunks_exact_mut(extent * inner).zip(values.chunks_exact(indices.len() * inner));
+        let stacks = result
+            .make_mut()
+            .chunks_exact_mut(extent * inner)
+            .zip(values.chunks_exact(indices.len() * inner));
         for (stack, values) in stacks {
             for (row, &i) in values.chunks_exact(inner).zip(indices) {
                 zip_in_place(&Add, &mut stack[i as usize * inner..][..inner], row);
@@ -163,16 +177,33 @@ fn missing_row<T: Element>(t: &Tensor<T>, rows: &[usize]) -> Error {
     match rows.iter().position(|&row| row >= extent) {
         Some(at) if t.rank() > 0 => {
             let index = i64::try_from(rows[at]).unwrap_or(i64::MAX);
-            Error::IndexAt { op, index, position: format!("[{at}]"), axis: 0, shape }
+            Error::IndexAt {
+                op,
+                index,
+                position: format!("[{at}]"),
+                axis: 0,
+                shape,
+            }
         }
         _ => Error::Axis { op, axis: 0, shape },
     }
 }
 
-fn check<T: Element>(op: &'static str, t: &Tensor<T>, axis: usize, index: &Tensor<i64>) -> Result<()> {
+fn check<T: Element>(
+    op: &'static str,
+    t: &Tensor<T>,
+    axis: usize,
+    index: &Tensor<i64>,
+) -> Result<()> {
     t.check_axis(op, axis)?;
     if index.rank() != 1 {
-        return Err(Error::Argument { op, what: format!("the indices have shape {}, expected one axis", index.shape()) });
+        return Err(Error::Argument {
+            op,
+            what: format!(
+                "the indices have shape {}, expected one axis",
+                index.shape()
+            ),
+        });
     }
     check_indices(op, index, axis, t.shape())
 }

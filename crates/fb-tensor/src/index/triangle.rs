@@ -33,7 +33,11 @@ impl<T: Element> Tensor<T> {
 
     #[track_caller]
     fn where_on_diagonals(&self, op: &str, stays: impl Fn(i64) -> bool) -> Self {
-        assert!(self.rank() >= 2, "{op} needs two axes, found shape {}", self.shape());
+        assert!(
+            self.rank() >= 2,
+            "{op} needs two axes, found shape {}",
+            self.shape()
+        );
         let (rows, columns) = (self.dim(self.rank() - 2), self.dim(self.rank() - 1));
         let mut result = self.clone();
         if result.is_empty() {

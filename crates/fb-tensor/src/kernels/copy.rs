@@ -58,7 +58,11 @@ pub(crate) fn place<T: Element>(source: &[T], from: &Layout, target: &mut [T], t
 /// The case of a matrix (or a stack of them) stored column by column; whether it applied.
 fn transpose<T: Element>(source: &[T], layout: &Layout, output: &mut [T]) -> bool {
     let rank = layout.shape.len();
-    if rank < 2 || layout.strides()[rank - 2] != 1 || layout.shape[rank - 2] < TILE || layout.shape[rank - 1] < TILE {
+    if rank < 2
+        || layout.strides()[rank - 2] != 1
+        || layout.shape[rank - 2] < TILE
+        || layout.shape[rank - 1] < TILE
+    {
         return false;
     }
     let (rows, columns) = (layout.shape[rank - 2], layout.shape[rank - 1]);

@@ -1,7 +1,7 @@
 //! Passes that compute each output element from the input elements at its place.
 
-use crate::elementwise::{BinaryOp, UnaryOp};
 use crate::element::{Element, Float};
+use crate::elementwise::{BinaryOp, UnaryOp};
 use crate::layout::Walk;
 use crate::threads::for_each_chunk_mut;
 
@@ -47,7 +47,9 @@ pub(crate) fn map<Op: UnaryOp, F: Float>(op: &Op, input: &[F], output: &mut [F])
         return map_part(op, input, output);
     }
     let cost = output.len() * Op::PICOSECONDS / 1000;
-    for_each_chunk_mut(output, CHUNK, cost, |start, part| map_part(op, &input[start..start + part.len()], part));
+    for_each_chunk_mut(output, CHUNK, cost, |start, part| {
+        map_part(op, &input[start..start + part.len()], part)
+    });
 }
 
 /// `values = op(values)`
@@ -117,15 +119,25 @@ multiversion! {
 }
 
 /// `output = op(left, right)`
-pub(crate) fn zip<Op: BinaryOp<A, B>, A: Element, B: Element>(op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+pub(crate) fn zip<Op: BinaryOp<A, B>, A: Element, B: Element>(
+    op: &Op,
+    left: &[A],
+    right: &[A],
+    output: &mut [B],
+) {
     debug_assert!(left.len() == output.len() && right.len() == output.len());
     if output.len() <= CHUNK {
         return zip_part(op, left, right, output);
     }
-    for_each_chunk_mut(output, CHUNK, left.len() * Op::PICOSECONDS / 1000, |start, part| {
-        let range = start..start + part.len();
-        zip_part(op, &left[range.clone()], &right[range], part);
-    });
+    for_each_chunk_mut(
+        output,
+        CHUNK,
+        left.len() * Op::PICOSECONDS / 1000,
+        |start, part| {
+            let range = start..start + part.len();
+            zip_part(op, &left[range.clone()], &right[range], part);
+        },
+    );
 }
 
 /// `left = op(left, right)`
@@ -134,9 +146,14 @@ pub(crate) fn zip_in_place<Op: BinaryOp<A, A>, A: Element>(op: &Op, left: &mut [
     if left.len() <= CHUNK {
         return zip_part_in_place(op, left, right);
     }
-    for_each_chunk_mut(left, CHUNK, right.len() * Op::PICOSECONDS / 1000, |start, part| {
-        zip_part_in_place(op, part, &right[start..start + part.len()]);
-    });
+    for_each_chunk_mut(
+        left,
+        CHUNK,
+        right.len() * Op::PICOSECONDS / 1000,
+        |start, part| {
+            zip_part_in_place(op, part, &right[start..start + part.len()]);
+        },
+    );
 }
 
 /// Repeated slices shorter than this are written out several times, so that loops over them are long.
@@ -180,33 +197,56 @@ multiversion! {
 }
 
 /// `output = op(left, right)`, with `right` repeated over and over.
-pub(crate) fn zip_repeated<Op: BinaryOp<A, B>, A: Element, B: Element>(op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+pub(crate) fn zip_repeated<Op: BinaryOp<A, B>, A: Element, B: Element>(
+    op: &Op,
+    left: &[A],
+    right: &[A],
+    output: &mut [B],
+) {
     let part = |left: &[A], output: &mut [B]| match right {
         [] => {}
         &[right] => zip_part_scalar(op, left, right, output),
-        _ => with_rounds(right, left.len(), |right| zip_rounds(op, left, right, output)),
+        _ => with_rounds(right, left.len(), |right| {
+            zip_rounds(op, left, right, output)
+        }),
     };
     if output.len() <= CHUNK {
         return part(left, output);
     }
     let chunk = CHUNK.next_multiple_of(right.len().max(1));
-    for_each_chunk_mut(output, chunk, left.len() * Op::PICOSECONDS / 1000, |start, output| {
-        part(&left[start..start + output.len()], output);
-    });
+    for_each_chunk_mut(
+        output,
+        chunk,
+        left.len() * Op::PICOSECONDS / 1000,
+        |start, output| {
+            part(&left[start..start + output.len()], output);
+        },
+    );
 }
 
 /// `left = op(left, right)`, with `right` repeated over and over.
-pub(crate) fn zip_repeated_in_place<Op: BinaryOp<A, A>, A: Element>(op: &Op, left: &mut [A], right: &[A]) {
+pub(crate) fn zip_repeated_in_place<Op: BinaryOp<A, A>, A: Element>(
+    op: &Op,
+    left: &mut [A],
+    right: &[A],
+) {
     let part = |left: &mut [A]| match right {
         [] => {}
         &[right] => zip_part_in_place_scalar(op, left, right),
-        _ => with_rounds(right, left.len(), |right| zip_rounds_in_place(op, left, right)),
+        _ => with_rounds(right, left.len(), |right| {
+            zip_rounds_in_place(op, left, right)
+        }),
     };
     if left.len() <= CHUNK {
         return part(left);
     }
     let chunk = CHUNK.next_multiple_of(right.len().max(1));
-    for_each_chunk_mut(left, chunk, left.len() * Op::PICOSECONDS / 1000, |_, left| part(left));
+    for_each_chunk_mut(
+        left,
+        chunk,
+        left.len() * Op::PICOSECONDS / 1000,
+        |_, left| part(left),
+    );
 }
 
 multiversion! {

@@ -109,7 +109,9 @@ sums_of! {
 fn block<F: Float, O: Fold<F>>(op: O, values: &[F]) -> O::Partial {
     debug_assert!(values.len() <= BLOCK);
     if values.len() < LANES {
-        return values.iter().fold(op.start(), |sum, &x| op.join(sum, op.lift(x)));
+        return values
+            .iter()
+            .fold(op.start(), |sum, &x| op.join(sum, op.lift(x)));
     }
     let mut rows = values.chunks_exact(LANES);
     let first = rows.next().expect("at least one full row of lanes");
@@ -138,7 +140,11 @@ pub(super) fn total<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
     if values.len() <= BLOCK {
         return block(op, values).to_f64();
     }
-    values.chunks(BLOCK).map(|part| block(op, part).to_f64()).reduce(|a, b| op.join(a, b)).expect("several blocks")
+    values
+        .chunks(BLOCK)
+        .map(|part| block(op, part).to_f64())
+        .reduce(|a, b| op.join(a, b))
+        .expect("several blocks")
 }
 
 multiversion! {
@@ -194,13 +200,21 @@ impl<'a, F> Rows<'a, F> {
     /// Rows `from..from + count`.
     #[inline(always)]
     pub(crate) fn range(self, from: usize, count: usize) -> Self {
-        Self { start: self.start.wrapping_add_signed(self.step * from as isize), count, ..self }
+        Self {
+            start: self.start.wrapping_add_signed(self.step * from as isize),
+            count,
+            ..self
+        }
     }
 
     /// Columns `from..from + width`.
     #[inline(always)]
     pub(crate) fn columns(self, from: usize, width: usize) -> Self {
-        Self { start: self.start + from, width, ..self }
+        Self {
+            start: self.start + from,
+            width,
+            ..self
+        }
     }
 }
 
@@ -222,7 +236,12 @@ fn few_rows<F: Float, O: Fold<F>>(op: O, rows: Rows<'_, F>, output: &mut [O::Par
 
 /// The columns' folds of [`LANES`] to [`BLOCK`] rows of at most [`STRIP`] elements; they are left at the start of `lanes`.
 #[inline(always)]
-fn many_rows<F: Float, O: Fold<F>>(op: O, rows: Rows<'_, F>, width: usize, lanes: &mut [O::Partial]) {
+fn many_rows<F: Float, O: Fold<F>>(
+    op: O,
+    rows: Rows<'_, F>,
+    width: usize,
+    lanes: &mut [O::Partial],
+) {
     let lanes = &mut lanes[..LANES * width];
     let full = rows.count / LANES * LANES;
     if rows.step == width as isize {
@@ -230,35 +249,57 @@ fn many_rows<F: Float, O: Fold<F>>(op: O, rows: Rows<'_, F>, width: usize, lanes
         let values = &rows.data[rows.start..rows.start + rows.count * width];
         let mut rounds = values.chunks_exact(LANES * width);
         let first = rounds.next().expect("at least one full round of lanes");
-        lanes.iter_mut().zip(first).for_each(|(lane, &x)| *lane = op.lift(x));
+        lanes
+            .iter_mut()
+            .zip(first)
+            .for_each(|(lane, &x)| *lane = op.lift(x));
         for round in rounds.by_ref() {
-            lanes.iter_mut().zip(round).for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
+            lanes
+                .iter_mut()
+                .zip(round)
+                .for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
         }
-        lanes.iter_mut().zip(rounds.remainder()).for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
+        lanes
+            .iter_mut()
+            .zip(rounds.remainder())
+            .for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
     } else {
         for (lane, r) in lanes.chunks_exact_mut(width).zip(0..LANES) {
-            lane.iter_mut().zip(rows.row(r)).for_each(|(lane, &x)| *lane = op.lift(x));
+            lane.iter_mut()
+                .zip(rows.row(r))
+                .for_each(|(lane, &x)| *lane = op.lift(x));
         }
         for round in (LANES..full).step_by(LANES) {
             for (lane, r) in lanes.chunks_exact_mut(width).zip(round..round + LANES) {
-                lane.iter_mut().zip(rows.row(r)).for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
+                lane.iter_mut()
+                    .zip(rows.row(r))
+                    .for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
             }
         }
         for (lane, r) in lanes.chunks_exact_mut(width).zip(full..rows.count) {
-            lane.iter_mut().zip(rows.row(r)).for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
+            lane.iter_mut()
+                .zip(rows.row(r))
+                .for_each(|(lane, &x)| *lane = op.join(*lane, op.lift(x)));
         }
     }
     let mut half = LANES / 2 * width;
     while half >= width {
         let (low, high) = lanes.split_at_mut(half);
-        low.iter_mut().zip(high).for_each(|(a, &mut b)| *a = op.join(*a, b));
+        low.iter_mut()
+            .zip(high)
+            .for_each(|(a, &mut b)| *a = op.join(*a, b));
         half /= 2;
     }
 }
 
 /// The columns' folds of at least [`LANES`] rows of at most [`STRIP`] elements.
 #[inline(always)]
-fn strip<F: Float, O: Fold<F>>(op: O, rows: Rows<'_, F>, lanes: &mut [O::Partial], totals: &mut [f64]) {
+fn strip<F: Float, O: Fold<F>>(
+    op: O,
+    rows: Rows<'_, F>,
+    lanes: &mut [O::Partial],
+    totals: &mut [f64],
+) {
     let mut from = 0;
     while from < rows.count {
         let part = rows.range(from, BLOCK.min(rows.count - from));
@@ -298,9 +339,17 @@ multiversion! {
 
 /// The fold of each column, on this thread.
 #[inline]
-pub(crate) fn fold_columns<F: Float, O: Fold<F, Partial = F>>(op: O, rows: Rows<'_, F>, output: &mut [F]) {
+pub(crate) fn fold_columns<F: Float, O: Fold<F, Partial = F>>(
+    op: O,
+    rows: Rows<'_, F>,
+    output: &mut [F],
+) {
     debug_assert_eq!(rows.width, output.len());
-    if rows.count < LANES { fold_few_rows(op, rows, output) } else { fold_many_rows(op, rows, output) }
+    if rows.count < LANES {
+        fold_few_rows(op, rows, output)
+    } else {
+        fold_many_rows(op, rows, output)
+    }
 }
 
 multiversion! {
@@ -317,27 +366,58 @@ mod tests {
     use crate::kernels::reference;
 
     /// Lengths on both sides of every change of method.
-    const LENGTHS: [usize; 13] = [0, 1, 2, 31, 32, 33, 64, 100, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + LANES, 3 * BLOCK + 7];
+    const LENGTHS: [usize; 13] = [
+        0,
+        1,
+        2,
+        31,
+        32,
+        33,
+        64,
+        100,
+        BLOCK - 1,
+        BLOCK,
+        BLOCK + 1,
+        BLOCK + LANES,
+        3 * BLOCK + 7,
+    ];
 
     fn values(n: usize) -> Vec<f32> {
-        (0..n).map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1_000_003.0 - 0.3).collect()
+        (0..n)
+            .map(|i| ((i * 2_654_435_761) % 1_000_003) as f32 / 1_000_003.0 - 0.3)
+            .collect()
     }
 
     fn check<O: Fold<f32, Partial = f32>>(op: O, naive: impl Fn(&[f32]) -> f64) {
         for length in LENGTHS {
             for width in [1, 2, 7, STRIP, STRIP + 3] {
                 let matrix = values(length * width);
-                let columns: Vec<Vec<f32>> =
-                    (0..width).map(|j| (0..length).map(|i| matrix[i * width + j]).collect()).collect();
+                let columns: Vec<Vec<f32>> = (0..width)
+                    .map(|j| (0..length).map(|i| matrix[i * width + j]).collect())
+                    .collect();
                 let mut by_columns = vec![0.0; width];
-                let rows = Rows { data: &matrix, start: 0, step: width as isize, count: length, width };
+                let rows = Rows {
+                    data: &matrix,
+                    start: 0,
+                    step: width as isize,
+                    count: length,
+                    width,
+                };
                 fold_columns(op, rows, &mut by_columns);
                 let mut by_rows = vec![0.0; width];
                 fold_rows(op, &columns.concat(), length, &mut by_rows);
                 for (j, column) in columns.iter().enumerate() {
                     let alone = fold(op, column) as f32;
-                    assert_eq!(by_columns[j].to_bits(), alone.to_bits(), "column {j} of {length} x {width}");
-                    assert_eq!(by_rows[j].to_bits(), alone.to_bits(), "row {j} of {width} x {length}");
+                    assert_eq!(
+                        by_columns[j].to_bits(),
+                        alone.to_bits(),
+                        "column {j} of {length} x {width}"
+                    );
+                    assert_eq!(
+                        by_rows[j].to_bits(),
+                        alone.to_bits(),
+                        "row {j} of {width} x {length}"
+                    );
                     let want = naive(column);
                     let near = (f64::from(alone) - want).abs() <= 1e-5 * want.abs().max(1.0);
                     assert!(near || f64::from(alone) == want, "{alone} {want}");
@@ -355,8 +435,16 @@ mod tests {
     fn rows_and_columns_have_the_same_bits_and_the_naive_value() {
         check(Sum, |x| reference::sum(x.iter().copied(), |x| x));
         check(Squares, |x| reference::sum(x.iter().copied(), |x| x * x));
-        check(Largest, |x| x.iter().copied().fold(f64::NEG_INFINITY, |m, x| m.max(f64::from(x))));
-        check(Smallest, |x| x.iter().copied().fold(f64::INFINITY, |m, x| m.min(f64::from(x))));
+        check(Largest, |x| {
+            x.iter()
+                .copied()
+                .fold(f64::NEG_INFINITY, |m, x| m.max(f64::from(x)))
+        });
+        check(Smallest, |x| {
+            x.iter()
+                .copied()
+                .fold(f64::INFINITY, |m, x| m.min(f64::from(x)))
+        });
     }
 
     #[test]
@@ -364,10 +452,21 @@ mod tests {
         let matrix = values(200 * 10);
         for (start, step) in [(3, 10), (3 + 199 * 10, -10), (5, 0)] {
             let mut got = [0.0; 4];
-            fold_columns(Sum, Rows { data: &matrix, start, step, count: 200, width: 4 }, &mut got);
+            fold_columns(
+                Sum,
+                Rows {
+                    data: &matrix,
+                    start,
+                    step,
+                    count: 200,
+                    width: 4,
+                },
+                &mut got,
+            );
             for (j, got) in got.iter().enumerate() {
-                let column: Vec<f32> =
-                    (0..200).map(|i| matrix[start.wrapping_add_signed(step * i) + j]).collect();
+                let column: Vec<f32> = (0..200)
+                    .map(|i| matrix[start.wrapping_add_signed(step * i) + j])
+                    .collect();
                 assert_eq!(f64::from(*got), fold(Sum, &column));
             }
         }
@@ -379,7 +478,11 @@ mod tests {
             for at in [0, length / 2, length - 1] {
                 let mut x = values(length);
                 x[at] = f32::NAN;
-                assert!(fold(Largest, &x).is_nan() && fold(Smallest, &x).is_nan() && fold(Sum, &x).is_nan());
+                assert!(
+                    fold(Largest, &x).is_nan()
+                        && fold(Smallest, &x).is_nan()
+                        && fold(Sum, &x).is_nan()
+                );
                 assert!(fold(NotFinite, &x).is_nan());
                 x[at] = f32::NEG_INFINITY;
                 assert!(fold(NotFinite, &x).is_nan());

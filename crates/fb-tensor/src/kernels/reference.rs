@@ -4,7 +4,13 @@ use super::gemm::MatRef;
 use crate::element::Float;
 
 /// `c = alpha·a·b (+ c)` by the definition, in double precision.
-pub(crate) fn product<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, accumulate: bool, c: &mut [F]) {
+pub(crate) fn product<F: Float>(
+    alpha: F,
+    a: MatRef<'_, F>,
+    b: MatRef<'_, F>,
+    accumulate: bool,
+    c: &mut [F],
+) {
     let at = |m: &MatRef<'_, F>, i: usize, j: usize| {
         let shift = m.row_stride * i as isize + m.column_stride * j as isize;
         m.data[m.offset.wrapping_add_signed(shift)].to_f64()

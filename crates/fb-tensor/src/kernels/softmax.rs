@@ -9,7 +9,10 @@ const GROUP: usize = 1024;
 /// `output = input − max(row)` and then its exponential, for a few rows.
 #[inline(always)]
 fn shifted<F: Float>(input: &[F], length: usize, output: &mut [F]) {
-    for (row, out) in input.chunks_exact(length).zip(output.chunks_exact_mut(length)) {
+    for (row, out) in input
+        .chunks_exact(length)
+        .zip(output.chunks_exact_mut(length))
+    {
         let largest = F::from_f64(total(Largest, row));
         for (y, &x) in out.iter_mut().zip(row) {
             *y = x - largest;

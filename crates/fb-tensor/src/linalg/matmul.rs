@@ -45,7 +45,11 @@ impl<F: Float> Tensor<F> {
             && k == k2
         {
             return Ok(Self::filled_by([m, n], |data| {
-                let out = MatMut { data, rows: m, columns: n };
+                let out = MatMut {
+                    data,
+                    rows: m,
+                    columns: n,
+                };
                 gemm::product(F::ONE, self.matrix(0), other.matrix(0), false, out);
             }));
         }
@@ -83,7 +87,12 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     #[must_use]
     pub fn outer(&self, other: &Self) -> Self {
-        assert!(self.rank() == 1 && other.rank() == 1, "outer: {} and {} are not vectors", self.shape(), other.shape());
+        assert!(
+            self.rank() == 1 && other.rank() == 1,
+            "outer: {} and {} are not vectors",
+            self.shape(),
+            other.shape()
+        );
         self.unsqueeze(1).matmul(&other.unsqueeze(0))
     }
 
@@ -100,7 +109,9 @@ impl<F: Float> Tensor<F> {
         let (m, k) = (self.dim(self.rank() - 2), self.dim(self.rank() - 1));
         let (k2, n) = (other.dim(other.rank() - 2), other.dim(other.rank() - 1));
         if k != k2 {
-            return Err(mismatch("the last axis of the left must be as long as the last but one of the right"));
+            return Err(mismatch(
+                "the last axis of the left must be as long as the last but one of the right",
+            ));
         }
         if other.rank() == 2 && self.is_contiguous() {
             // One weight matrix for all batches: a single tall product.
@@ -124,7 +135,11 @@ impl<F: Float> Tensor<F> {
             let per_piece = starts.len().div_ceil(8 * threads::count()).max(1);
             threads::for_each_chunk_mut(data, per_piece * each, cost, |start, part| {
                 for (out, &(a, b)) in part.chunks_mut(each).zip(&starts[start / each..]) {
-                    let out = MatMut { data: out, rows: m, columns: n };
+                    let out = MatMut {
+                        data: out,
+                        rows: m,
+                        columns: n,
+                    };
                     gemm::product(F::ONE, self.matrix(a), other.matrix(b), false, out);
                 }
             });
@@ -155,17 +170,28 @@ impl<F: Float> Tensor<F> {
 }
 
 /// For every pair of matrices of a batched product, where each starts relative to its view's first element.
-fn batch_starts<F: Float>(left: &Tensor<F>, left_batch: &Shape, right: &Tensor<F>, right_batch: &Shape, batch: Shape) -> Vec<(isize, isize)> {
+fn batch_starts<F: Float>(
+    left: &Tensor<F>,
+    left_batch: &Shape,
+    right: &Tensor<F>,
+    right_batch: &Shape,
+    batch: Shape,
+) -> Vec<(isize, isize)> {
     // Offsets are taken from the middle of the range so that negative strides cannot wrap below 0.
     const ORIGIN: usize = usize::MAX / 2;
-    let view = |t: &Tensor<F>, shape: &Shape| Layout::strided(*shape, &t.strides()[..shape.len()], ORIGIN).broadcast_to(batch);
+    let view = |t: &Tensor<F>, shape: &Shape| {
+        Layout::strided(*shape, &t.strides()[..shape.len()], ORIGIN).broadcast_to(batch)
+    };
     let (a, b) = (view(left, left_batch), view(right, right_batch));
     let walk = Walk::new([&a, &b]);
     let (length, [a_step, b_step]) = walk.inner();
     let mut starts = Vec::with_capacity(batch.elements());
     walk.rows(|[a, b]| {
         for i in 0..length as isize {
-            starts.push((a.wrapping_sub(ORIGIN) as isize + i * a_step, b.wrapping_sub(ORIGIN) as isize + i * b_step));
+            starts.push((
+                a.wrapping_sub(ORIGIN) as isize + i * a_step,
+                b.wrapping_sub(ORIGIN) as isize + i * b_step,
+            ));
         }
     });
     starts
@@ -183,7 +209,9 @@ fn batch_starts<F: Float>(left: &Tensor<F>, left_batch: &Shape, right: &Tensor<F
 /// If the list is empty or shapes disagree.
 #[track_caller]
 pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> {
-    let (a, b) = pairs.first().expect("sum_of_products needs at least one pair");
+    let (a, b) = pairs
+        .first()
+        .expect("sum_of_products needs at least one pair");
     let (m, n) = (last_extent(a), last_extent(b));
     if let [(a, b)] = pairs
         && a.rank() == 2
@@ -191,17 +219,43 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
         && a.dim(0) == b.dim(0)
     {
         return Tensor::filled_by([m, n], |data| {
-            let out = MatMut { data, rows: m, columns: n };
+            let out = MatMut {
+                data,
+                rows: m,
+                columns: n,
+            };
             gemm::product(F::ONE, a.matrix(0).transposed(), b.matrix(0), false, out);
         });
     }
-    let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs.iter().map(|(a, b)| (a.as_rows(), b.as_rows())).collect();
+    let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs
+        .iter()
+        .map(|(a, b)| (a.as_rows(), b.as_rows()))
+        .collect();
     for (a, b) in &rows {
         let fits = a.dim(1) == m && b.dim(1) == n && a.dim(0) == b.dim(0);
-        assert!(fits, "sum_of_products: {} and {} in a sum of shape [{m}, {n}]", a.shape(), b.shape());
+        assert!(
+            fits,
+            "sum_of_products: {} and {} in a sum of shape [{m}, {n}]",
+            a.shape(),
+            b.shape()
+        );
     }
-    let factors: Vec<_> = rows.iter().map(|(a, b)| (a.matrix(0).transposed(), b.matrix(0))).collect();
-    Tensor::filled_by([m, n], |data| gemm::products(F::ONE, &factors, false, MatMut { data, rows: m, columns: n }))
+    let factors: Vec<_> = rows
+        .iter()
+        .map(|(a, b)| (a.matrix(0).transposed(), b.matrix(0)))
+        .collect();
+    Tensor::filled_by([m, n], |data| {
+        gemm::products(
+            F::ONE,
+            &factors,
+            false,
+            MatMut {
+                data,
+                rows: m,
+                columns: n,
+            },
+        )
+    })
 }
 
 fn last_extent<F: Float>(t: &Tensor<F>) -> usize {

@@ -72,10 +72,20 @@ impl<F: Float> Tensor<F> {
     }
 
     #[track_caller]
-    fn extremum<O: Fold<F, Partial = F>>(&self, name: &'static str, op: O, axes: &[usize], keep: bool) -> Self {
+    fn extremum<O: Fold<F, Partial = F>>(
+        &self,
+        name: &'static str,
+        op: O,
+        axes: &[usize],
+        keep: bool,
+    ) -> Self {
         let folded = Folded::new(name, self, axes, keep);
         let defined = folded.count > 0 || folded.results() == 0;
-        assert!(defined, "{name}: no elements along axes {axes:?} of shape {}", self.shape());
+        assert!(
+            defined,
+            "{name}: no elements along axes {axes:?} of shape {}",
+            self.shape()
+        );
         fold_axes(self, op, &folded)
     }
 
@@ -93,7 +103,12 @@ impl<F: Float> Tensor<F> {
         let centred = self - &self.mean_axes(axes, true);
         let divisor = folded.count.saturating_sub(ddof) as f64;
         // A sum over too few elements may be 0 by rounding alone: 0 / 0 is the NaN that is wanted.
-        fold_axes(&centred, Squares, &folded) * F::from_f64(if divisor > 0.0 { 1.0 / divisor } else { f64::NAN })
+        fold_axes(&centred, Squares, &folded)
+            * F::from_f64(if divisor > 0.0 {
+                1.0 / divisor
+            } else {
+                f64::NAN
+            })
     }
 
     /// Standard deviations along the axes: the roots of [`Tensor::var_axes`].
@@ -117,7 +132,10 @@ impl<F: Float> Tensor<F> {
         let largest = fold_axes(self, Largest, &Folded::new("logsumexp", self, axes, true));
         // Infinite ones cannot be subtracted (∞ − ∞ is NaN); 0 in their place leaves eˣ infinite or 0, as it should be.
         let mut shift = largest;
-        shift.make_mut().iter_mut().for_each(|m| *m = F::select(m.is_finite(), *m, F::ZERO));
+        shift
+            .make_mut()
+            .iter_mut()
+            .for_each(|m| *m = F::select(m.is_finite(), *m, F::ZERO));
         let powers = (self - &shift).map_op_into(&unary::Exp {});
         let logarithms = fold_axes(&powers, Sum, &folded).map_op_into(&unary::Ln {});
         let shift = shift.reshape(*logarithms.shape());

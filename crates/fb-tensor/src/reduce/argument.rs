@@ -41,7 +41,11 @@ impl<F: Float> Tensor<F> {
         let shape = self.shape().without(axis);
         let length = self.dim(axis);
         let defined = length > 0 || shape.elements() == 0;
-        assert!(defined, "{name}: axis {axis} of shape {} has no elements", self.shape());
+        assert!(
+            defined,
+            "{name}: axis {axis} of shape {} has no elements",
+            self.shape()
+        );
         let rows = self.with_axis_last(axis).contiguous();
         let values = rows.as_slice().expect("made contiguous");
         Tensor::filled_by(shape, |out| {
@@ -60,7 +64,9 @@ impl<F: Float> Tensor<F> {
             return self.clone();
         }
         let mut axes = [0; MAX_RANK];
-        axes.iter_mut().enumerate().for_each(|(to, from)| *from = if to < axis { to } else { to + 1 });
+        axes.iter_mut()
+            .enumerate()
+            .for_each(|(to, from)| *from = if to < axis { to } else { to + 1 });
         axes[rank - 1] = axis;
         self.permute(&axes[..rank])
     }

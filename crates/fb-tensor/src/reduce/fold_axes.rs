@@ -24,7 +24,12 @@ impl Folded {
     /// # Panics
     /// If there is no such axis or one is named twice.
     #[track_caller]
-    pub(super) fn new<F: Float>(op: &'static str, t: &Tensor<F>, axes: &[usize], keep: bool) -> Self {
+    pub(super) fn new<F: Float>(
+        op: &'static str,
+        t: &Tensor<F>,
+        axes: &[usize],
+        keep: bool,
+    ) -> Self {
         let mut folded = [false; MAX_RANK];
         let mut count = 1;
         for &axis in axes {
@@ -42,7 +47,11 @@ impl Folded {
                 shape.push(1);
             }
         }
-        Self { axes: folded, count, shape }
+        Self {
+            axes: folded,
+            count,
+            shape,
+        }
     }
 
     /// All axes for which the mask is true, leaving `shape`.
@@ -59,11 +68,18 @@ impl Folded {
 #[cold]
 fn check<F: Float>(op: &'static str, t: &Tensor<F>, axis: usize) -> Result<()> {
     t.check_axis(op, axis)?;
-    Err(Error::Argument { op, what: format!("axis {axis} of shape {} is named twice", t.shape()) })
+    Err(Error::Argument {
+        op,
+        what: format!("axis {axis} of shape {} is named twice", t.shape()),
+    })
 }
 
 /// The fold over the axes.
-pub(super) fn fold_axes<F: Float, O: Fold<F, Partial = F>>(t: &Tensor<F>, op: O, folded: &Folded) -> Tensor<F> {
+pub(super) fn fold_axes<F: Float, O: Fold<F, Partial = F>>(
+    t: &Tensor<F>,
+    op: O,
+    folded: &Folded,
+) -> Tensor<F> {
     if let Some(values) = t.as_slice() {
         if folded.count == 1 && O::LIFTS_UNCHANGED {
             return t.with_layout(Layout::row_major(folded.shape).at_offset(t.layout().offset));
@@ -117,13 +133,30 @@ fn rows<F: Float, O: Fold<F, Partial = F>>(op: O, values: &[F], length: usize, o
     }
     let per_part = (4 * BLOCK / length).max(1);
     threads::for_each_chunk_mut(output, per_part, cost, |from, part| {
-        kernel::fold_rows(op, &values[from * length..(from + part.len()) * length], length, part);
+        kernel::fold_rows(
+            op,
+            &values[from * length..(from + part.len()) * length],
+            length,
+            part,
+        );
     });
 }
 
 /// The fold over the middle axis of `[outer, count, inner]` without gaps.
-fn stacked_columns<F: Float, O: Fold<F, Partial = F>>(op: O, values: &[F], count: usize, inner: usize, output: &mut [F]) {
-    let one = |stack: usize| Rows { data: values, start: stack * count * inner, step: inner as isize, count, width: inner };
+fn stacked_columns<F: Float, O: Fold<F, Partial = F>>(
+    op: O,
+    values: &[F],
+    count: usize,
+    inner: usize,
+    output: &mut [F],
+) {
+    let one = |stack: usize| Rows {
+        data: values,
+        start: stack * count * inner,
+        step: inner as isize,
+        count,
+        width: inner,
+    };
     if output.len() == inner {
         return columns(op, one(0), output);
     }
@@ -137,7 +170,11 @@ fn stacked_columns<F: Float, O: Fold<F, Partial = F>>(op: O, values: &[F], count
 }
 
 /// The fold of each column, over the pool if it is worth it.
-pub(super) fn columns<F: Float, O: Fold<F, Partial = F>>(op: O, rows: Rows<'_, F>, output: &mut [F]) {
+pub(super) fn columns<F: Float, O: Fold<F, Partial = F>>(
+    op: O,
+    rows: Rows<'_, F>,
+    output: &mut [F],
+) {
     let cost = rows.count * rows.width * O::PICOSECONDS / 1000;
     if !threads::worth_splitting(cost) {
         return kernel::fold_columns(op, rows, output);
@@ -154,13 +191,22 @@ pub(super) fn columns<F: Float, O: Fold<F, Partial = F>>(op: O, rows: Rows<'_, F
             kernel::fold_columns_block(op, rows.range(from, BLOCK.min(rows.count - from)), part);
         });
     });
-    let mut blocks = blocks.as_slice().expect("just computed").chunks_exact(width);
+    let mut blocks = blocks
+        .as_slice()
+        .expect("just computed")
+        .chunks_exact(width);
     let mut totals = [0.0; STRIP];
     totals[..width].copy_from_slice(blocks.next().expect("several blocks"));
     for block in blocks {
-        totals.iter_mut().zip(block).for_each(|(total, &result)| *total = op.join(*total, result));
+        totals
+            .iter_mut()
+            .zip(block)
+            .for_each(|(total, &result)| *total = op.join(*total, result));
     }
-    output.iter_mut().zip(totals).for_each(|(out, total)| *out = F::from_f64(total));
+    output
+        .iter_mut()
+        .zip(totals)
+        .for_each(|(out, total)| *out = F::from_f64(total));
 }
 
 /// The fold of a view of any kind: where it lies if it has rows or columns there, gathered first otherwise.
@@ -176,7 +222,12 @@ fn strided<F: Float, O: Fold<F, Partial = F>>(t: &Tensor<F>, op: O, folded: &Fol
         return Tensor::filled_by(folded.shape, |out| {
             let mut results = out.chunks_exact_mut(width);
             outside.rows(|[at]| {
-                for (i, out) in results.next().expect("a result for each row").iter_mut().enumerate() {
+                for (i, out) in results
+                    .next()
+                    .expect("a result for each row")
+                    .iter_mut()
+                    .enumerate()
+                {
                     let start = at.wrapping_add_signed(column_step * i as isize);
                     *out = F::from_f64(fold_slice(op, &data[start..start + count]));
                 }
@@ -187,14 +238,26 @@ fn strided<F: Float, O: Fold<F, Partial = F>>(t: &Tensor<F>, op: O, folded: &Fol
         return Tensor::filled_by(folded.shape, |out| {
             let mut results = out.chunks_exact_mut(width);
             outside.rows(|[start]| {
-                columns(op, Rows { data, start, step, count, width }, results.next().expect("a result for each column"));
+                columns(
+                    op,
+                    Rows {
+                        data,
+                        start,
+                        step,
+                        count,
+                        width,
+                    },
+                    results.next().expect("a result for each column"),
+                );
             });
         });
     }
     let mut axes = [0; MAX_RANK];
     let outer = (0..t.rank()).filter(|&a| !folded.axes[a]);
     let inner = (0..t.rank()).filter(|&a| folded.axes[a]);
-    axes.iter_mut().zip(outer.chain(inner)).for_each(|(to, axis)| *to = axis);
+    axes.iter_mut()
+        .zip(outer.chain(inner))
+        .for_each(|(to, axis)| *to = axis);
     let gathered = t.permute(&axes[..t.rank()]).contiguous();
     let values = gathered.as_slice().expect("made contiguous");
     Tensor::filled_by(folded.shape, |out| rows(op, values, folded.count, out))
@@ -214,4 +277,7 @@ fn parts<F: Float>(t: &Tensor<F>, folded: &Folded) -> (Layout, Layout) {
     (part(false), part(true))
 }
 
-const _: () = assert!(BLOCK % LANES == 0, "lanes are dealt whole rounds within a block");
+const _: () = assert!(
+    BLOCK % LANES == 0,
+    "lanes are dealt whole rounds within a block"
+);

@@ -51,18 +51,29 @@ impl<F: Float> Tensor<F> {
                 return;
             }
             let per_part = (CHUNK / length).max(1) * length;
-            for_each_chunk_mut(out, per_part, values.len() * PICOSECONDS / 1000, |from, part| {
-                function(&values[from..from + part.len()], length, part);
-            });
+            for_each_chunk_mut(
+                out,
+                per_part,
+                values.len() * PICOSECONDS / 1000,
+                |from, part| {
+                    function(&values[from..from + part.len()], length, part);
+                },
+            );
         });
-        if axis + 1 == self.rank() { result } else { result.with_last_axis_at(axis).contiguous() }
+        if axis + 1 == self.rank() {
+            result
+        } else {
+            result.with_last_axis_at(axis).contiguous()
+        }
     }
 
     /// The inverse of [`Tensor::with_axis_last`].
     fn with_last_axis_at(&self, axis: usize) -> Self {
         let rank = self.rank();
         let mut axes = [0; crate::MAX_RANK];
-        axes.iter_mut().enumerate().for_each(|(to, from)| *from = if to <= axis { to } else { to - 1 });
+        axes.iter_mut()
+            .enumerate()
+            .for_each(|(to, from)| *from = if to <= axis { to } else { to - 1 });
         axes[axis] = rank - 1;
         self.permute(&axes[..rank])
     }

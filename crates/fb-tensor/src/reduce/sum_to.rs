@@ -35,7 +35,17 @@ impl<F: Float> Tensor<F> {
                 count if count == width => self.reshape(shape),
                 0 => Self::zeros_of(shape),
                 count => Self::filled_by(shape, |out| {
-                    columns(Sum, Rows { data: values, start: 0, step: width as isize, count: count / width, width }, out);
+                    columns(
+                        Sum,
+                        Rows {
+                            data: values,
+                            start: 0,
+                            step: width as isize,
+                            count: count / width,
+                            width,
+                        },
+                        out,
+                    );
                 }),
             };
         }

@@ -1,7 +1,9 @@
 //! Reductions of a whole tensor to one number.
 
 use crate::element::Float;
-use crate::kernels::reduce::{self as kernel, BLOCK, Fold, Largest, NotFinite, Product, Smallest, Sum, WideSquares};
+use crate::kernels::reduce::{
+    self as kernel, BLOCK, Fold, Largest, NotFinite, Product, Smallest, Sum, WideSquares,
+};
 use crate::tensor::Tensor;
 use crate::threads;
 
@@ -34,7 +36,11 @@ impl<F: Float> Tensor<F> {
     /// If there are no elements.
     #[track_caller]
     pub fn max(&self) -> F {
-        assert!(!self.is_empty(), "max: shape {} has no elements", self.shape());
+        assert!(
+            !self.is_empty(),
+            "max: shape {} has no elements",
+            self.shape()
+        );
         F::from_f64(fold_all(self, Largest))
     }
 
@@ -44,7 +50,11 @@ impl<F: Float> Tensor<F> {
     /// If there are no elements.
     #[track_caller]
     pub fn min(&self) -> F {
-        assert!(!self.is_empty(), "min: shape {} has no elements", self.shape());
+        assert!(
+            !self.is_empty(),
+            "min: shape {} has no elements",
+            self.shape()
+        );
         F::from_f64(fold_all(self, Smallest))
     }
 
@@ -85,5 +95,9 @@ pub(super) fn fold_slice<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
         });
     });
     let results = blocks.as_slice().expect("just computed");
-    results.iter().copied().reduce(|a, b| op.join(a, b)).expect("several blocks")
+    results
+        .iter()
+        .copied()
+        .reduce(|a, b| op.join(a, b))
+        .expect("several blocks")
 }

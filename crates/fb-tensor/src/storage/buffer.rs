@@ -28,14 +28,22 @@ impl<T: Element> Buffer<T> {
     fn zeroed(capacity: usize) -> Self {
         let layout = Self::layout(capacity);
         if layout.size() == 0 {
-            return Self { start: NonNull::dangling(), capacity, foreign: false };
+            return Self {
+                start: NonNull::dangling(),
+                capacity,
+                foreign: false,
+            };
         }
         // SAFETY: the layout has a non-zero size.
         let raw = unsafe { alloc_zeroed(layout) };
         let Some(start) = NonNull::new(raw.cast::<T>()) else {
             handle_alloc_error(layout)
         };
-        Self { start, capacity, foreign: false }
+        Self {
+            start,
+            capacity,
+            foreign: false,
+        }
     }
 
     fn from_vec(vec: Vec<T>) -> Self {
@@ -47,11 +55,17 @@ impl<T: Element> Buffer<T> {
         }
         // SAFETY: a `Vec`'s pointer is never null.
         let start = unsafe { NonNull::new_unchecked(vec.as_mut_ptr()) };
-        Self { start, capacity, foreign: true }
+        Self {
+            start,
+            capacity,
+            foreign: true,
+        }
     }
 
     fn layout(capacity: usize) -> Layout {
-        let bytes = capacity.checked_mul(size_of::<T>()).expect("tensor size fits in memory");
+        let bytes = capacity
+            .checked_mul(size_of::<T>())
+            .expect("tensor size fits in memory");
         Layout::from_size_align(bytes, ALIGNMENT).expect("tensor size fits in memory")
     }
 
@@ -84,7 +98,9 @@ pub(crate) struct Storage<T: Element> {
 impl<T: Element> Storage<T> {
     /// Takes over a vector's allocation.
     pub(crate) fn from_vec(vec: Vec<T>) -> Self {
-        Self { block: ManuallyDrop::new(Arc::new(Buffer::from_vec(vec))) }
+        Self {
+            block: ManuallyDrop::new(Arc::new(Buffer::from_vec(vec))),
+        }
     }
 
     /// All elements of the block, including what lies beyond the tensor's own.
@@ -98,7 +114,9 @@ impl<T: Element> Storage<T> {
             return None;
         }
         // SAFETY: no other handle exists, weak ones are never made, and `&mut self` keeps new ones from being cloned.
-        Some(unsafe { std::slice::from_raw_parts_mut(self.block.start.as_ptr(), self.block.capacity) })
+        Some(unsafe {
+            std::slice::from_raw_parts_mut(self.block.start.as_ptr(), self.block.capacity)
+        })
     }
 
     /// Whether this is the only handle.
@@ -130,7 +148,9 @@ impl<T: Element> Storage<T> {
 
 impl<T: Element> Clone for Storage<T> {
     fn clone(&self) -> Self {
-        Self { block: self.block.clone() }
+        Self {
+            block: self.block.clone(),
+        }
     }
 }
 
@@ -155,12 +175,16 @@ impl<T: Element> UniqueStorage<T> {
         let block = pool::take::<T>(len)
             .unwrap_or_else(|| Arc::new(Buffer::zeroed(pool::capacity_for::<T>(len))));
         debug_assert_eq!(Arc::strong_count(&block), 1);
-        Self(Storage { block: ManuallyDrop::new(block) })
+        Self(Storage {
+            block: ManuallyDrop::new(block),
+        })
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
         // SAFETY: the handle is unique by construction and `Storage` is not handed out before `share`.
-        unsafe { std::slice::from_raw_parts_mut(self.0.block.start.as_ptr(), self.0.block.capacity) }
+        unsafe {
+            std::slice::from_raw_parts_mut(self.0.block.start.as_ptr(), self.0.block.capacity)
+        }
     }
 
     pub(crate) fn share(self) -> Storage<T> {

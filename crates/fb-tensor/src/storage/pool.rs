@@ -29,7 +29,11 @@ pub struct Pool<T> {
 
 impl<T> Pool<T> {
     pub(crate) const fn new() -> Self {
-        Self { free: [const { Vec::new() }; CLASSES], cached_bytes: 0, epoch: 0 }
+        Self {
+            free: [const { Vec::new() }; CLASSES],
+            cached_bytes: 0,
+            epoch: 0,
+        }
     }
 
     fn heed_release(&mut self) {
@@ -60,7 +64,9 @@ pub struct PoolStats {
 /// assert_eq!(pool::stats().large_allocations, before);
 /// ```
 pub fn stats() -> PoolStats {
-    PoolStats { large_allocations: LARGE_ALLOCATIONS.load(Ordering::Relaxed) }
+    PoolStats {
+        large_allocations: LARGE_ALLOCATIONS.load(Ordering::Relaxed),
+    }
 }
 
 /// Asks every thread to give its free blocks back to the system; each does so at its next allocation.
@@ -80,8 +86,13 @@ fn class_of(bytes: usize) -> (usize, usize) {
 
 /// How many elements the block for `len` elements has.
 pub(super) fn capacity_for<T>(len: usize) -> usize {
-    let bytes = len.checked_mul(size_of::<T>()).expect("tensor size fits in memory");
-    assert!(bytes <= isize::MAX as usize / 2, "a tensor of {len} elements does not fit in memory");
+    let bytes = len
+        .checked_mul(size_of::<T>())
+        .expect("tensor size fits in memory");
+    assert!(
+        bytes <= isize::MAX as usize / 2,
+        "a tensor of {len} elements does not fit in memory"
+    );
     let rounded = class_of(bytes).1;
     if rounded > LARGE {
         LARGE_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +143,11 @@ mod tests {
             let (class, size) = class_of(bytes);
             assert!(size >= bytes && class >= last.0 && size >= last.1);
             assert!(size <= 64 || size * 4 <= bytes * 5 + 3, "{bytes} -> {size}");
-            assert_eq!(class_of(size), (class, size), "a block must return to its own class");
+            assert_eq!(
+                class_of(size),
+                (class, size),
+                "a block must return to its own class"
+            );
             last = (class, size);
         }
     }

@@ -44,13 +44,19 @@ impl<T: Element> Tensor<T> {
     pub fn view(&self) -> ArrayViewD<'_, T> {
         // `ndarray` takes unsigned strides in its safe constructor, so flipped axes are turned forward, then back.
         let mut layout = *self.layout();
-        let flipped: Vec<usize> = (0..self.rank()).filter(|&a| self.strides()[a] < 0 && self.dim(a) > 1).collect();
+        let flipped: Vec<usize> = (0..self.rank())
+            .filter(|&a| self.strides()[a] < 0 && self.dim(a) > 1)
+            .collect();
         for &axis in &flipped {
             layout = flip(&layout, axis);
         }
         let strides: Vec<usize> = layout.strides().iter().map(|s| s.unsigned_abs()).collect();
         let shape = IxDyn(self.dims()).strides(IxDyn(&strides));
-        let data = if self.is_empty() { &[] } else { &self.storage.as_slice()[layout.offset..] };
+        let data = if self.is_empty() {
+            &[]
+        } else {
+            &self.storage.as_slice()[layout.offset..]
+        };
         // Only zero-sized or one-element axes can have odd strides; ndarray accepts those.
         match ArrayViewD::from_shape(shape, data) {
             Ok(mut view) => {
@@ -59,7 +65,8 @@ impl<T: Element> Tensor<T> {
                 }
                 view
             }
-            Err(_) => ArrayViewD::from_shape(IxDyn(self.dims()), &[]).expect("only an empty tensor gets here"),
+            Err(_) => ArrayViewD::from_shape(IxDyn(self.dims()), &[])
+                .expect("only an empty tensor gets here"),
         }
     }
 
@@ -69,11 +76,16 @@ impl<T: Element> Tensor<T> {
         let len = self.len();
         let whole = self.is_contiguous() && self.layout.offset == 0;
         let (storage, layout) = self.into_storage();
-        let elements = match if whole { storage.into_vec(len) } else { Err(storage) } {
+        let elements = match if whole {
+            storage.into_vec(len)
+        } else {
+            Err(storage)
+        } {
             Ok(elements) => elements,
             Err(storage) => Self::from_parts(storage, layout).to_vec(),
         };
-        ArrayD::from_shape_vec(shape, elements).expect("a tensor has as many elements as its shape says")
+        ArrayD::from_shape_vec(shape, elements)
+            .expect("a tensor has as many elements as its shape says")
     }
 }
 
@@ -82,7 +94,11 @@ pub(super) fn flip(layout: &Layout, axis: usize) -> Layout {
     let mut strides = layout.strides_array();
     let reach = strides[axis] * layout.shape[axis].saturating_sub(1) as isize;
     strides[axis] = -strides[axis];
-    Layout::new(layout.shape, strides, layout.offset.wrapping_add_signed(reach))
+    Layout::new(
+        layout.shape,
+        strides,
+        layout.offset.wrapping_add_signed(reach),
+    )
 }
 
 /// Takes over the array's allocation if it is in row-major order, copies otherwise.
@@ -112,7 +128,10 @@ impl<T: Element> Tensor<T> {
         } else {
             array.iter().copied().collect()
         };
-        Ok(Self::from_parts(Storage::from_vec(elements), Layout::row_major(shape)))
+        Ok(Self::from_parts(
+            Storage::from_vec(elements),
+            Layout::row_major(shape),
+        ))
     }
 }
 
@@ -122,7 +141,8 @@ mod tests {
 
     #[test]
     fn ndarray_round_trip_keeps_the_allocation() {
-        let array = ArrayD::from_shape_vec(IxDyn(&[2, 3]), vec![1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        let array =
+            ArrayD::from_shape_vec(IxDyn(&[2, 3]), vec![1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
         let address = array.as_ptr();
         let tensor = Tensor::from(array.clone());
         assert_eq!(tensor.view(), array);
@@ -136,9 +156,25 @@ mod tests {
     #[test]
     fn views_of_every_kind_are_lent_as_they_are() {
         let t = Tensor::from_fn([3, 4], |i| (i[0] * 4 + i[1]) as f64);
-        for view in [t.transpose(), t.flip(0), t.flip(1).transpose(), t.slice_step(1, 0, 4, 2), t.unsqueeze(0).expand([2, 3, 4])] {
-            assert_eq!(view.view().iter().copied().collect::<Vec<_>>(), view.to_vec());
-            assert_eq!(view.clone().into_ndarray().iter().copied().collect::<Vec<_>>(), view.to_vec());
+        for view in [
+            t.transpose(),
+            t.flip(0),
+            t.flip(1).transpose(),
+            t.slice_step(1, 0, 4, 2),
+            t.unsqueeze(0).expand([2, 3, 4]),
+        ] {
+            assert_eq!(
+                view.view().iter().copied().collect::<Vec<_>>(),
+                view.to_vec()
+            );
+            assert_eq!(
+                view.clone()
+                    .into_ndarray()
+                    .iter()
+                    .copied()
+                    .collect::<Vec<_>>(),
+                view.to_vec()
+            );
             assert_eq!(Tensor::from(view.view().to_owned()), view);
         }
         let empty = Tensor::<f32>::zeros([0, 3]);

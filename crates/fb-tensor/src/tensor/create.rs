@@ -26,9 +26,17 @@ impl<T: Element> Tensor<T> {
         let shape = shape.into();
         if shape.elements() != elements.len() {
             let (expected, found) = (shape.elements(), elements.len());
-            return Err(Error::Length { op: "from_vec", shape: shape.to_string(), expected, found });
+            return Err(Error::Length {
+                op: "from_vec",
+                shape: shape.to_string(),
+                expected,
+                found,
+            });
         }
-        Ok(Self::from_parts(Storage::from_vec(elements), Layout::row_major(shape)))
+        Ok(Self::from_parts(
+            Storage::from_vec(elements),
+            Layout::row_major(shape),
+        ))
     }
 
     /// A tensor with a copy of the given elements in row-major order.
@@ -40,7 +48,12 @@ impl<T: Element> Tensor<T> {
         let shape = shape.into();
         if shape.elements() != elements.len() {
             let (expected, found) = (shape.elements(), elements.len());
-            crate::error::fail(&Error::Length { op: "from_slice", shape: shape.to_string(), expected, found });
+            crate::error::fail(&Error::Length {
+                op: "from_slice",
+                shape: shape.to_string(),
+                expected,
+                found,
+            });
         }
         Self::filled_by(shape, |out| out.copy_from_slice(elements))
     }

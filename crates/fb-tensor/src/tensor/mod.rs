@@ -43,7 +43,10 @@ impl<T: Element> Tensor<T> {
         let len = shape.elements();
         let mut storage = UniqueStorage::stale(len);
         fill(&mut storage.as_mut_slice()[..len]);
-        Self { storage: storage.share(), layout: Layout::row_major(shape) }
+        Self {
+            storage: storage.share(),
+            layout: Layout::row_major(shape),
+        }
     }
 
     pub(crate) fn from_parts(storage: Storage<T>, layout: Layout) -> Self {
@@ -104,7 +107,9 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
         let start = self.layout.offset;
-        self.layout.contiguous.then(|| &self.storage.as_slice()[start..start + self.len()])
+        self.layout
+            .contiguous
+            .then(|| &self.storage.as_slice()[start..start + self.len()])
     }
 
     /// The same elements in row-major order: itself if they are, a copy otherwise.
@@ -113,7 +118,9 @@ impl<T: Element> Tensor<T> {
         if self.layout.contiguous {
             return self.clone();
         }
-        Self::filled_by(self.layout.shape, |out| copy::gather(self.storage.as_slice(), &self.layout, out))
+        Self::filled_by(self.layout.shape, |out| {
+            copy::gather(self.storage.as_slice(), &self.layout, out)
+        })
     }
 
     /// The elements for writing, in row-major order; copied first if they are shared or lie otherwise.
@@ -127,7 +134,9 @@ impl<T: Element> Tensor<T> {
     /// ```
     pub fn make_mut(&mut self) -> &mut [T] {
         if !self.layout.contiguous || !self.storage.is_unique() {
-            *self = Self::filled_by(self.layout.shape, |out| copy::gather(self.storage.as_slice(), &self.layout, out));
+            *self = Self::filled_by(self.layout.shape, |out| {
+                copy::gather(self.storage.as_slice(), &self.layout, out)
+            });
         }
         self.unique_slice().expect("made unshared and contiguous")
     }
@@ -141,7 +150,9 @@ impl<T: Element> Tensor<T> {
     pub(crate) fn unique_slice(&mut self) -> Option<&mut [T]> {
         debug_assert!(self.layout.contiguous);
         let (start, len) = (self.layout.offset, self.len());
-        self.storage.get_mut().map(|all| &mut all[start..start + len])
+        self.storage
+            .get_mut()
+            .map(|all| &mut all[start..start + len])
     }
 
     pub(crate) fn storage_slice(&self) -> &[T] {
@@ -153,7 +164,10 @@ impl<T: Element> Tensor<T> {
     }
 
     pub(crate) fn with_layout(&self, layout: Layout) -> Self {
-        Self { storage: self.storage.clone(), layout }
+        Self {
+            storage: self.storage.clone(),
+            layout,
+        }
     }
 
     pub(crate) fn into_storage(self) -> (Storage<T>, Layout) {
@@ -166,8 +180,13 @@ impl<T: Element> Tensor<T> {
     /// If the index has another length than the rank or leaves the shape.
     #[track_caller]
     pub fn at(&self, index: &[usize]) -> T {
-        let inside = index.len() == self.rank() && index.iter().zip(self.dims()).all(|(i, n)| i < n);
-        assert!(inside, "index {index:?} is out of range for shape {}", self.shape());
+        let inside =
+            index.len() == self.rank() && index.iter().zip(self.dims()).all(|(i, n)| i < n);
+        assert!(
+            inside,
+            "index {index:?} is out of range for shape {}",
+            self.shape()
+        );
         self.storage.as_slice()[self.layout.position(index)]
     }
 
@@ -177,7 +196,12 @@ impl<T: Element> Tensor<T> {
     /// If there is not exactly one.
     #[track_caller]
     pub fn item(&self) -> T {
-        assert_eq!(self.len(), 1, "item() is for one element, found shape {}", self.shape());
+        assert_eq!(
+            self.len(),
+            1,
+            "item() is for one element, found shape {}",
+            self.shape()
+        );
         self.storage.as_slice()[self.layout.offset]
     }
 

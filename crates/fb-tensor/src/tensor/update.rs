@@ -35,7 +35,12 @@ impl<T: Element> Tensor<T> {
 impl<F: Float> Tensor<F> {
     /// `self = factor · self`
     pub fn scale_mut(&mut self, factor: F) {
-        kernel::map_in_place(&unary::MulScalar { factor: factor.to_f64() }, self.make_mut());
+        kernel::map_in_place(
+            &unary::MulScalar {
+                factor: factor.to_f64(),
+            },
+            self.make_mut(),
+        );
     }
 
     /// `self = self + factor · other`, with `other` broadcast.

@@ -33,7 +33,12 @@ impl<T: Element> Tensor<T> {
         let shape = shape.into();
         if shape.elements() != self.len() {
             let (expected, found) = (shape.elements(), self.len());
-            return Err(Error::Length { op: "reshape", shape: shape.to_string(), expected, found });
+            return Err(Error::Length {
+                op: "reshape",
+                shape: shape.to_string(),
+                expected,
+                found,
+            });
         }
         let mut result = self.contiguous();
         result.layout = Layout::row_major(shape).at_offset(result.layout.offset);
@@ -55,8 +60,14 @@ impl<T: Element> Tensor<T> {
     pub fn permute(&self, axes: &[usize]) -> Self {
         let mut seen = [false; crate::MAX_RANK];
         let complete = axes.len() == self.rank()
-            && axes.iter().all(|&a| a < self.rank() && !std::mem::replace(&mut seen[a], true));
-        assert!(complete, "permute: {axes:?} does not name each axis of shape {} once", self.shape());
+            && axes
+                .iter()
+                .all(|&a| a < self.rank() && !std::mem::replace(&mut seen[a], true));
+        assert!(
+            complete,
+            "permute: {axes:?} does not name each axis of shape {} once",
+            self.shape()
+        );
         let mut shape = *self.shape();
         let mut strides = [0; crate::MAX_RANK];
         for (to, &from) in axes.iter().enumerate() {
@@ -90,7 +101,11 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     pub fn transpose(&self) -> Self {
         let rank = self.rank();
-        assert!(rank >= 2, "transpose needs two axes, found shape {}", self.shape());
+        assert!(
+            rank >= 2,
+            "transpose needs two axes, found shape {}",
+            self.shape()
+        );
         self.swap_axes(rank - 2, rank - 1)
     }
 
@@ -111,12 +126,25 @@ impl<T: Element> Tensor<T> {
     pub fn try_slice(&self, axis: usize, range: Range<usize>) -> Result<Self> {
         self.check_axis("slice", axis)?;
         if range.start > range.end || range.end > self.dim(axis) {
-            let index = if range.start > range.end { range.start } else { range.end } as i64;
-            return Err(Error::Index { op: "slice", index, axis, shape: self.shape().to_string() });
+            let index = if range.start > range.end {
+                range.start
+            } else {
+                range.end
+            } as i64;
+            return Err(Error::Index {
+                op: "slice",
+                index,
+                axis,
+                shape: self.shape().to_string(),
+            });
         }
         let mut shape = *self.shape();
         shape.extents_mut()[axis] = range.len();
-        let shift = if range.is_empty() { 0 } else { self.strides()[axis] * range.start as isize };
+        let shift = if range.is_empty() {
+            0
+        } else {
+            self.strides()[axis] * range.start as isize
+        };
         let offset = self.layout.offset.wrapping_add_signed(shift);
         Ok(self.with_layout(Layout::new(shape, self.layout.strides_array(), offset)))
     }
@@ -204,7 +232,12 @@ impl<T: Element> Tensor<T> {
         if self.shape().broadcast(&shape, "broadcast_to")? != shape {
             let (left, right) = (self.shape().to_string(), shape.to_string());
             let help = "broadcasting stretches axes of extent 1; it never shrinks";
-            return Err(Error::Shapes { op: "broadcast_to", left, right, help });
+            return Err(Error::Shapes {
+                op: "broadcast_to",
+                left,
+                right,
+                help,
+            });
         }
         Ok(self.with_layout(self.layout().broadcast_to(shape)))
     }
@@ -231,7 +264,12 @@ impl<T: Element> Tensor<T> {
     #[must_use]
     pub fn squeeze(&self, axis: usize) -> Self {
         self.check_axis("squeeze", axis).or_panic();
-        assert_eq!(self.dim(axis), 1, "squeeze: axis {axis} of shape {} is not 1", self.shape());
+        assert_eq!(
+            self.dim(axis),
+            1,
+            "squeeze: axis {axis} of shape {} is not 1",
+            self.shape()
+        );
         self.with_layout(self.layout.without(axis))
     }
 
@@ -244,7 +282,12 @@ impl<T: Element> Tensor<T> {
     pub fn split(&self, axis: usize, extents: &[usize]) -> Vec<Self> {
         self.check_axis("split", axis).or_panic();
         let total: usize = extents.iter().sum();
-        assert_eq!(total, self.dim(axis), "split: parts {extents:?} do not add up to axis {axis} of shape {}", self.shape());
+        assert_eq!(
+            total,
+            self.dim(axis),
+            "split: parts {extents:?} do not add up to axis {axis} of shape {}",
+            self.shape()
+        );
         let mut start = 0;
         extents
             .iter()
@@ -265,13 +308,20 @@ impl<T: Element> Tensor<T> {
         self.check_axis("chunks", axis).or_panic();
         assert!(extent > 0, "chunks: the extent must be at least 1");
         let len = self.dim(axis);
-        (0..len).step_by(extent).map(|start| self.slice(axis, start..(start + extent).min(len))).collect()
+        (0..len)
+            .step_by(extent)
+            .map(|start| self.slice(axis, start..(start + extent).min(len)))
+            .collect()
     }
 
     pub(crate) fn check_axis(&self, op: &'static str, axis: usize) -> Result<()> {
         if axis < self.rank() {
             return Ok(());
         }
-        Err(Error::Axis { op, axis, shape: self.shape().to_string() })
+        Err(Error::Axis {
+            op,
+            axis,
+            shape: self.shape().to_string(),
+        })
     }
 }

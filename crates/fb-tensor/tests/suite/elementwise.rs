@@ -1,4 +1,6 @@
-use crate::support::{cases, assert_close, at_broadcast, indices, shapes, shrunk, styles, view, view_with};
+use crate::support::{
+    assert_close, at_broadcast, cases, indices, shapes, shrunk, styles, view, view_with,
+};
 use fb_tensor::ops::{Saves, UnaryOp, unary};
 use fb_tensor::{Tensor, for_each_unary_op};
 use proptest::prelude::*;
@@ -60,14 +62,20 @@ fn assert_single(name: &str, x: f32, got: f32, want: f64) {
 #[test]
 fn every_function_agrees_with_double_precision() {
     for row in all_rows() {
-        let grid = (-400..=400).map(|i| i as f32 * 0.021).chain([0.0, 1.0, -1.0, 1e-6, 20.0, -20.0]);
+        let grid = (-400..=400)
+            .map(|i| i as f32 * 0.021)
+            .chain([0.0, 1.0, -1.0, 1e-6, 20.0, -20.0]);
         let points: Vec<f32> = grid.chain(row.points.iter().map(|&p| p as f32)).collect();
         let x = Tensor::from(points.clone());
         let (single, double) = ((row.single)(&x), (row.double)(&x.to_f64()));
         for ((&x, got), via_tensor) in points.iter().zip(single.iter()).zip(double.iter()) {
             let want = (row.value)(f64::from(x));
             assert_single(row.name, x, got, want);
-            assert!(via_tensor == want || via_tensor.is_nan() && want.is_nan(), "{}({x}) as f64", row.name);
+            assert!(
+                via_tensor == want || via_tensor.is_nan() && want.is_nan(),
+                "{}({x}) as f64",
+                row.name
+            );
         }
     }
 }
@@ -80,11 +88,20 @@ fn every_derivative_is_the_slope() {
         let shared = Tensor::full_of([x.len()], 2.0);
         let again = (row.chain)(&x, shared.clone());
         assert_eq!(slope, again, "{}: in place and not in place", row.name);
-        assert_eq!(shared.to_vec(), vec![2.0; x.len()], "{}: a shared gradient stays", row.name);
+        assert_eq!(
+            shared.to_vec(),
+            vec![2.0; x.len()],
+            "{}: a shared gradient stays",
+            row.name
+        );
         for (&at, got) in row.points.iter().zip(slope.iter()) {
             let h = 1e-6;
             let want = 2.0 * ((row.value)(at + h) - (row.value)(at - h)) / (2.0 * h);
-            assert!((got - want).abs() < 1e-5 * want.abs().max(1.0), "{}'({at}): got {got}, expected {want}", row.name);
+            assert!(
+                (got - want).abs() < 1e-5 * want.abs().max(1.0),
+                "{}'({at}): got {got}, expected {want}",
+                row.name
+            );
         }
     }
 }
@@ -98,7 +115,10 @@ fn well_known_values() {
         (x.exp_m1(), [-0.632_120_559, 0.0, 1.718_281_828]),
         (x.tanh(), [-0.761_594_156, 0.0, 0.761_594_156]),
         (x.sigmoid(), [0.268_941_421, 0.5, 0.731_058_579]),
-        (x.log_sigmoid(), [-1.313_261_688, -0.693_147_181, -0.313_261_688]),
+        (
+            x.log_sigmoid(),
+            [-1.313_261_688, -0.693_147_181, -0.313_261_688],
+        ),
         (x.relu(), [0.0, 0.0, 1.0]),
         (x.leaky_relu(0.1), [-0.1, 0.0, 1.0]),
         (x.elu(2.0), [-1.264_241_118, 0.0, 1.0]),
@@ -109,7 +129,10 @@ fn well_known_values() {
         (x.erf(), [-0.842_700_793, 0.0, 0.842_700_793]),
         (x.sin(), [-0.841_470_985, 0.0, 0.841_470_985]),
         (x.add_scalar(2.0).ln(), [0.0, 0.693_147_181, 1.098_612_289]),
-        (x.add_scalar(2.0).rsqrt(), [1.0, 0.707_106_781, 0.577_350_269]),
+        (
+            x.add_scalar(2.0).rsqrt(),
+            [1.0, 0.707_106_781, 0.577_350_269],
+        ),
     ];
     for (got, want) in table {
         for (got, want) in got.iter().zip(want) {
@@ -151,7 +174,11 @@ proptest! {
     }
 }
 
-type Operator = (&'static str, fn(&Tensor<f32>, &Tensor<f32>) -> Tensor<f32>, fn(f32, f32) -> f32);
+type Operator = (
+    &'static str,
+    fn(&Tensor<f32>, &Tensor<f32>) -> Tensor<f32>,
+    fn(f32, f32) -> f32,
+);
 
 const OPERATORS: [Operator; 6] = [
     ("add", |a, b| a + b, |a, b| a + b),
@@ -162,7 +189,11 @@ const OPERATORS: [Operator; 6] = [
     ("minimum", |a, b| a.minimum(b), f32::min),
 ];
 
-type Comparison = (&'static str, fn(&Tensor<f32>, &Tensor<f32>) -> Tensor<bool>, fn(&f32, &f32) -> bool);
+type Comparison = (
+    &'static str,
+    fn(&Tensor<f32>, &Tensor<f32>) -> Tensor<bool>,
+    fn(&f32, &f32) -> bool,
+);
 
 const COMPARISONS: [Comparison; 6] = [
     ("eq", |a, b| a.eq(b), f32::eq),
@@ -268,7 +299,12 @@ fn numbers_and_tensors_mix() {
 #[test]
 fn extrema_of_pairs_keep_nan() {
     let (a, b) = (Tensor::from([f32::NAN, 1.0]), Tensor::from([1.0, f32::NAN]));
-    assert!(a.maximum(&b).iter().chain(a.minimum(&b).iter()).all(f32::is_nan));
+    assert!(
+        a.maximum(&b)
+            .iter()
+            .chain(a.minimum(&b).iter())
+            .all(f32::is_nan)
+    );
     assert!(!a.eq(&a.clone()).at(&[0]) && a.ne(&a.clone()).at(&[0]));
 }
 
@@ -280,8 +316,19 @@ fn long_tensors_are_split_without_a_trace() {
     let wide = a.reshape([n / 10, 10]);
     let bias = b.slice(0, 0..10);
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| vec![&a + &b, a.tanh(), a.tanh() * &b, (&wide + &bias).flatten(), (wide.exp() + &bias).flatten()])
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            vec![
+                &a + &b,
+                a.tanh(),
+                a.tanh() * &b,
+                (&wide + &bias).flatten(),
+                (wide.exp() + &bias).flatten(),
+            ]
+        })
     };
     let alone = run(1);
     assert_eq!(alone, run(3));

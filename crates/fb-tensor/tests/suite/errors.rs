@@ -15,15 +15,31 @@ fn panic_text(work: impl FnOnce() + std::panic::UnwindSafe) -> String {
 fn shapes_that_do_not_fit() {
     let a = Tensor::zeros([2, 3]);
     let broadcast = "add: [2, 3] and [2] do not fit\n  help: axes are aligned from the last one; extents must be equal or 1";
-    assert_eq!(a.try_add(&Tensor::zeros([2])).unwrap_err().to_string(), broadcast);
-    assert_eq!(panic_text(|| drop(&Tensor::zeros([2, 3]) + &Tensor::zeros([2]))), broadcast);
     assert_eq!(
-        a.try_matmul(&Tensor::zeros([2, 3])).unwrap_err().to_string().lines().next().unwrap(),
+        a.try_add(&Tensor::zeros([2])).unwrap_err().to_string(),
+        broadcast
+    );
+    assert_eq!(
+        panic_text(|| drop(&Tensor::zeros([2, 3]) + &Tensor::zeros([2]))),
+        broadcast
+    );
+    assert_eq!(
+        a.try_matmul(&Tensor::zeros([2, 3]))
+            .unwrap_err()
+            .to_string()
+            .lines()
+            .next()
+            .unwrap(),
         "matmul: [2, 3] and [2, 3] do not fit"
     );
-    assert_eq!(a.try_reshape([4]).unwrap_err().to_string(), "reshape: shape [4] holds 4 elements, found 6");
     assert_eq!(
-        Tensor::try_from_vec(vec![1.0_f32], [2, 2]).unwrap_err().to_string(),
+        a.try_reshape([4]).unwrap_err().to_string(),
+        "reshape: shape [4] holds 4 elements, found 6"
+    );
+    assert_eq!(
+        Tensor::try_from_vec(vec![1.0_f32], [2, 2])
+            .unwrap_err()
+            .to_string(),
         "from_vec: shape [2, 2] holds 4 elements, found 1"
     );
     assert_eq!(
@@ -42,8 +58,13 @@ fn shapes_that_do_not_fit() {
         panic_text(|| Tensor::zeros([2]).add_assign(&Tensor::zeros([3, 2]))),
         "add: [3, 2] does not broadcast to [2]"
     );
-    assert_eq!(panic_text(|| drop(Tensor::zeros([2]).copy_from(&Tensor::zeros([3])))).lines().next().unwrap(),
-        "assertion `left == right` failed: copy_from: the shapes differ");
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2]).copy_from(&Tensor::zeros([3]))))
+            .lines()
+            .next()
+            .unwrap(),
+        "assertion `left == right` failed: copy_from: the shapes differ"
+    );
 }
 
 #[test]
@@ -53,7 +74,10 @@ fn axes_and_ranges() {
         a.try_slice(1, 1..5).unwrap_err().to_string(),
         "slice: index 5 is out of range for axis 1 of shape [2, 3]"
     );
-    assert_eq!(a.try_slice(2, 0..1).unwrap_err().to_string(), "slice: axis 2 is out of range for shape [2, 3]");
+    assert_eq!(
+        a.try_slice(2, 0..1).unwrap_err().to_string(),
+        "slice: axis 2 is out of range for shape [2, 3]"
+    );
     assert_eq!(
         panic_text(|| drop(Tensor::zeros([2, 3]).sum_axes(&[2], false))),
         "sum_axes: axis 2 is out of range for shape [2, 3]"
@@ -66,18 +90,30 @@ fn axes_and_ranges() {
         panic_text(|| drop(Tensor::zeros([2, 3]).permute(&[0, 0]))),
         "permute: [0, 0] does not name each axis of shape [2, 3] once"
     );
-    assert_eq!(panic_text(|| drop(Tensor::zeros([2]).transpose())), "transpose needs two axes, found shape [2]");
-    assert_eq!(panic_text(|| _ = Tensor::zeros([2]).at(&[2])), "index [2] is out of range for shape [2]");
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2]).transpose())),
+        "transpose needs two axes, found shape [2]"
+    );
+    assert_eq!(
+        panic_text(|| _ = Tensor::zeros([2]).at(&[2])),
+        "index [2] is out of range for shape [2]"
+    );
 }
 
 #[test]
 fn reductions_of_nothing() {
-    assert_eq!(panic_text(|| _ = Tensor::zeros([0]).max()), "max: shape [0] has no elements");
+    assert_eq!(
+        panic_text(|| _ = Tensor::zeros([0]).max()),
+        "max: shape [0] has no elements"
+    );
     assert_eq!(
         panic_text(|| drop(Tensor::zeros([2, 0]).min_axes(&[1], false))),
         "min_axes: no elements along axes [1] of shape [2, 0]"
     );
-    assert_eq!(panic_text(|| drop(Tensor::zeros([2, 0]).argmax(1))), "argmax: axis 1 of shape [2, 0] has no elements");
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 0]).argmax(1))),
+        "argmax: axis 1 of shape [2, 0] has no elements"
+    );
 }
 
 #[test]
@@ -89,20 +125,28 @@ fn indices_from_data() {
         "gather: index 3 at [1, 2] is out of range for axis 1 of shape [2, 3]"
     );
     assert_eq!(
-        a.try_scatter_add(1, &Tensor::from([[0_i64], [-1]]), &Tensor::ones([2, 1])).unwrap_err().to_string(),
+        a.try_scatter_add(1, &Tensor::from([[0_i64], [-1]]), &Tensor::ones([2, 1]))
+            .unwrap_err()
+            .to_string(),
         "scatter_add: index -1 at [1, 0] is out of range for axis 1 of shape [2, 3]\n  \
          help: indices count from 0; negative ones do not count from the end"
     );
     assert_eq!(
-        a.try_scatter_add(1, &Tensor::from([[0_i64], [1]]), &Tensor::ones([1, 2])).unwrap_err().to_string(),
+        a.try_scatter_add(1, &Tensor::from([[0_i64], [1]]), &Tensor::ones([1, 2]))
+            .unwrap_err()
+            .to_string(),
         "scatter_add: [2, 1] and [1, 2] do not fit\n  help: there must be one index for each element of the source"
     );
     assert_eq!(
-        a.try_index_select(0, &Tensor::from([0_i64, 2])).unwrap_err().to_string(),
+        a.try_index_select(0, &Tensor::from([0_i64, 2]))
+            .unwrap_err()
+            .to_string(),
         "index_select: index 2 at [1] is out of range for axis 0 of shape [2, 3]"
     );
     assert_eq!(
-        a.try_index_select(0, &Tensor::from([[0_i64]])).unwrap_err().to_string(),
+        a.try_index_select(0, &Tensor::from([[0_i64]]))
+            .unwrap_err()
+            .to_string(),
         "index_select: the indices have shape [1, 1], expected one axis"
     );
     assert_eq!(
@@ -110,19 +154,28 @@ fn indices_from_data() {
         "select_rows: index 9 at [1] is out of range for axis 0 of shape [2, 3]"
     );
     assert_eq!(
-        Tensor::scalar(1.0).try_select_rows(&[0]).unwrap_err().to_string(),
+        Tensor::scalar(1.0)
+            .try_select_rows(&[0])
+            .unwrap_err()
+            .to_string(),
         "select_rows: axis 0 is out of range for shape []"
     );
     assert_eq!(
-        Tensor::try_one_hot(&Tensor::from([0_i64, 4]), 4).unwrap_err().to_string(),
+        Tensor::try_one_hot(&Tensor::from([0_i64, 4]), 4)
+            .unwrap_err()
+            .to_string(),
         "one_hot: index 4 at [1] is out of range for axis 1 of shape [2, 4]"
     );
     assert_eq!(
-        a.try_softmax_cross_entropy(&Tensor::from([0_i64, 3])).unwrap_err().to_string(),
+        a.try_softmax_cross_entropy(&Tensor::from([0_i64, 3]))
+            .unwrap_err()
+            .to_string(),
         "softmax_cross_entropy: index 3 at [1] is out of range for axis 1 of shape [2, 3]"
     );
     assert_eq!(
-        a.try_softmax_cross_entropy(&Tensor::from([0_i64])).unwrap_err().to_string(),
+        a.try_softmax_cross_entropy(&Tensor::from([0_i64]))
+            .unwrap_err()
+            .to_string(),
         "softmax_cross_entropy: [2, 3] and [1] do not fit\n  help: scores are [n, classes], labels [n]"
     );
 }
@@ -138,7 +191,10 @@ fn joining() {
         Tensor::try_stack(&[&a, &b], 0).unwrap_err().to_string(),
         "stack: [2, 3] and [2, 4] do not fit\n  help: stacked tensors have one shape; concat joins along an axis they have"
     );
-    assert_eq!(Tensor::<f32>::try_concat(&[], 0).unwrap_err().to_string(), "concat: there are no tensors to join");
+    assert_eq!(
+        Tensor::<f32>::try_concat(&[], 0).unwrap_err().to_string(),
+        "concat: there are no tensors to join"
+    );
     assert_eq!(
         a.try_pad(&[(1, 1)], 0.0).unwrap_err().to_string(),
         "pad: 1 pairs of border widths for the 2 axes of shape [2, 3]"
@@ -148,7 +204,9 @@ fn joining() {
         "linear: [2, 3] and [2, 4] do not fit\n  help: the last axis of the first meets the first of the [in, out] weight"
     );
     assert_eq!(
-        a.try_linear(&Tensor::zeros([3, 2]), Some(&Tensor::zeros([3]))).unwrap_err().to_string(),
+        a.try_linear(&Tensor::zeros([3, 2]), Some(&Tensor::zeros([3])))
+            .unwrap_err()
+            .to_string(),
         "linear: [3, 2] and [3] do not fit\n  help: the bias has one number for each output"
     );
 }
@@ -164,10 +222,17 @@ fn sizes_beyond_reason() {
         "shape: shape [1099511627776, 1099511627776] has more elements than memory can hold"
     );
     assert_eq!(
-        Tensor::zeros([2]).try_repeat(0, usize::MAX).unwrap_err().to_string(),
+        Tensor::zeros([2])
+            .try_repeat(0, usize::MAX)
+            .unwrap_err()
+            .to_string(),
         "shape: shape [18446744073709551615] has more elements than memory can hold"
     );
-    assert!(Tensor::zeros([2]).try_pad(&[(usize::MAX, usize::MAX)], 0.0).is_err());
+    assert!(
+        Tensor::zeros([2])
+            .try_pad(&[(usize::MAX, usize::MAX)], 0.0)
+            .is_err()
+    );
     assert_eq!(
         panic_text(|| drop(Tensor::zeros([1; 6]).unsqueeze(0))),
         "shape: 7 axes, but a tensor has at most 6\n  help: merge neighbouring axes with reshape"

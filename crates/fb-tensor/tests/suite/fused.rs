@@ -1,4 +1,4 @@
-use crate::support::{cases, assert_close, styles, view, view_with};
+use crate::support::{assert_close, cases, styles, view, view_with};
 use fb_tensor::Tensor;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,11 +1,13 @@
-use crate::support::{cases, assert_close, indices, number, shapes, styles, view, view_with};
+use crate::support::{assert_close, cases, indices, number, shapes, styles, view, view_with};
 use fb_tensor::Tensor;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Indices below `extent` in a view of any kind.
 fn picks(shape: &[usize], extent: usize, style: &crate::support::Style) -> Tensor<i64> {
-    view_with(shape, style, |x| (((x + 1.0) / 2.0 * extent as f64) as i64).min(extent as i64 - 1))
+    view_with(shape, style, |x| {
+        (((x + 1.0) / 2.0 * extent as f64) as i64).min(extent as i64 - 1)
+    })
 }
 
 proptest! {
@@ -135,5 +137,8 @@ fn indices_of_every_type_of_element() {
     let labels = Tensor::from([5_i64, 6, 7]);
     assert_eq!(labels.select_rows(&[2, 0]).to_vec(), [7, 5]);
     assert_eq!(Tensor::concat(&[&labels, &labels], 0).len(), 6);
-    assert_eq!(Tensor::from([true]).pad(&[(1, 0)], false).to_vec(), [false, true]);
+    assert_eq!(
+        Tensor::from([true]).pad(&[(1, 0)], false).to_vec(),
+        [false, true]
+    );
 }

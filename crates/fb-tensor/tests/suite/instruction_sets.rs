@@ -13,7 +13,11 @@ fn the_suite_passes_with_every_instruction_set() {
     }
     for set in ["avx2", "portable"] {
         let suite = std::env::current_exe().expect("the test binary has a path");
-        let run = Command::new(suite).env(VARIABLE, set).arg("--quiet").output().expect("the test binary runs");
+        let run = Command::new(suite)
+            .env(VARIABLE, set)
+            .arg("--quiet")
+            .output()
+            .expect("the test binary runs");
         let text = String::from_utf8_lossy(&run.stdout);
         assert!(run.status.success(), "with {VARIABLE}={set}:\n{text}");
     }

@@ -1,4 +1,4 @@
-use crate::support::{cases, assert_close, at_broadcast, indices, shrunk, styles, view};
+use crate::support::{assert_close, at_broadcast, cases, indices, shrunk, styles, view};
 use fb_tensor::{Tensor, sum_of_products};
 use proptest::collection::vec;
 use proptest::prelude::*;

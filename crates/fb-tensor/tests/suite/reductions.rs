@@ -1,4 +1,4 @@
-use crate::support::{cases, assert_close, indices, number, shapes, styles, view, view_with};
+use crate::support::{assert_close, cases, indices, number, shapes, styles, view, view_with};
 use fb_tensor::{Shape, Tensor};
 use proptest::prelude::*;
 
@@ -10,31 +10,88 @@ fn groups(t: &Tensor<f32>, axes: &[usize]) -> Vec<Vec<f64>> {
     let inner_extents: Vec<usize> = inner.iter().map(|&a| t.dim(a)).collect();
     let element = |outside: &[usize], inside: &[usize]| {
         let mut index = vec![0; t.rank()];
-        kept.iter().zip(outside).for_each(|(&axis, &i)| index[axis] = i);
-        inner.iter().zip(inside).for_each(|(&axis, &i)| index[axis] = i);
+        kept.iter()
+            .zip(outside)
+            .for_each(|(&axis, &i)| index[axis] = i);
+        inner
+            .iter()
+            .zip(inside)
+            .for_each(|(&axis, &i)| index[axis] = i);
         f64::from(t.at(&index))
     };
-    indices(&extents).iter().map(|o| indices(&inner_extents).iter().map(|i| element(o, i)).collect()).collect()
+    indices(&extents)
+        .iter()
+        .map(|o| {
+            indices(&inner_extents)
+                .iter()
+                .map(|i| element(o, i))
+                .collect()
+        })
+        .collect()
 }
 
 fn variance(x: &[f64], ddof: usize) -> f64 {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let divisor = x.len() as f64 - ddof as f64;
-    if divisor > 0.0 { x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / divisor } else { f64::NAN }
+    if divisor > 0.0 {
+        x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / divisor
+    } else {
+        f64::NAN
+    }
 }
 
-type Reduction = (&'static str, fn(&Tensor<f32>, &[usize], bool) -> Tensor<f32>, fn(&[f64]) -> f64, bool);
+type Reduction = (
+    &'static str,
+    fn(&Tensor<f32>, &[usize], bool) -> Tensor<f32>,
+    fn(&[f64]) -> f64,
+    bool,
+);
 
 /// Name, method, definition, and whether it is defined over no elements.
 const REDUCTIONS: [Reduction; 8] = [
     ("sum", |t, a, k| t.sum_axes(a, k), |x| x.iter().sum(), true),
-    ("mean", |t, a, k| t.mean_axes(a, k), |x| x.iter().sum::<f64>() / x.len() as f64, true),
-    ("prod", |t, a, k| t.prod_axes(a, k), |x| x.iter().product(), true),
-    ("max", |t, a, k| t.max_axes(a, k), |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max), false),
-    ("min", |t, a, k| t.min_axes(a, k), |x| x.iter().copied().fold(f64::INFINITY, f64::min), false),
-    ("var", |t, a, k| t.var_axes(a, 0, k), |x| variance(x, 0), true),
-    ("std", |t, a, k| t.std_axes(a, 1, k), |x| variance(x, 1).sqrt(), true),
-    ("logsumexp", |t, a, k| t.logsumexp(a, k), |x| x.iter().map(|x| x.exp()).sum::<f64>().ln(), true),
+    (
+        "mean",
+        |t, a, k| t.mean_axes(a, k),
+        |x| x.iter().sum::<f64>() / x.len() as f64,
+        true,
+    ),
+    (
+        "prod",
+        |t, a, k| t.prod_axes(a, k),
+        |x| x.iter().product(),
+        true,
+    ),
+    (
+        "max",
+        |t, a, k| t.max_axes(a, k),
+        |x| x.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        false,
+    ),
+    (
+        "min",
+        |t, a, k| t.min_axes(a, k),
+        |x| x.iter().copied().fold(f64::INFINITY, f64::min),
+        false,
+    ),
+    (
+        "var",
+        |t, a, k| t.var_axes(a, 0, k),
+        |x| variance(x, 0),
+        true,
+    ),
+    (
+        "std",
+        |t, a, k| t.std_axes(a, 1, k),
+        |x| variance(x, 1).sqrt(),
+        true,
+    ),
+    (
+        "logsumexp",
+        |t, a, k| t.logsumexp(a, k),
+        |x| x.iter().map(|x| x.exp()).sum::<f64>().ln(),
+        true,
+    ),
 ];
 
 proptest! {
@@ -142,10 +199,18 @@ fn threads_and_neighbours_do_not_change_the_bits() {
     let (rows, columns) = (9000, 70);
     let t = Tensor::from_fn([rows, columns], |i| number(i[0] * columns + i[1], 3) as f32);
     let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
             let narrow = t.reshape([rows * columns / 2, 2]);
-            let sums = [t.sum_axes(&[0], false), t.sum_axes(&[1], false), narrow.sum_axes(&[0], false), narrow.sum_axes(&[1], false)];
+            let sums = [
+                t.sum_axes(&[0], false),
+                t.sum_axes(&[1], false),
+                narrow.sum_axes(&[0], false),
+                narrow.sum_axes(&[1], false),
+            ];
             (sums, t.sum(), t.squared_norm(), t.softmax(1))
         })
     };
@@ -167,8 +232,16 @@ fn nan_and_infinity_come_through() {
     assert!(!t.is_all_finite());
     let low = Tensor::from([f32::NEG_INFINITY; 2]);
     assert_eq!(low.logsumexp(&[0], false).item(), f32::NEG_INFINITY);
-    assert_eq!(Tensor::from([1000.0, 1000.0]).logsumexp(&[0], false).item(), 1000.0 + 2.0_f32.ln());
-    assert_eq!(Tensor::from([f32::INFINITY, 0.0]).logsumexp(&[0], false).item(), f32::INFINITY);
+    assert_eq!(
+        Tensor::from([1000.0, 1000.0]).logsumexp(&[0], false).item(),
+        1000.0 + 2.0_f32.ln()
+    );
+    assert_eq!(
+        Tensor::from([f32::INFINITY, 0.0])
+            .logsumexp(&[0], false)
+            .item(),
+        f32::INFINITY
+    );
 }
 
 #[test]
@@ -181,5 +254,10 @@ fn no_elements() {
     assert_eq!(t.logsumexp(&[1], false).to_vec(), [f32::NEG_INFINITY; 2]);
     assert_eq!(t.max_axes(&[0], false).dims(), [0]);
     assert_eq!(t.argmax(0).dims(), [0]);
-    assert!(Tensor::from([3.0_f32]).var_axes(&[0], 1, false).item().is_nan());
+    assert!(
+        Tensor::from([3.0_f32])
+            .var_axes(&[0], 1, false)
+            .item()
+            .is_nan()
+    );
 }

@@ -1,4 +1,4 @@
-use crate::support::{cases, assert_close, shapes, styles, view_with};
+use crate::support::{assert_close, cases, shapes, styles, view_with};
 use fb_tensor::Tensor;
 use proptest::prelude::*;
 
@@ -26,11 +26,20 @@ proptest! {
 #[test]
 fn masks_infinities_and_nan() {
     const LOW: f32 = f32::NEG_INFINITY;
-    let p = Tensor::from([[0.0, LOW, 0.0], [LOW, LOW, LOW], [f32::NAN, 0.0, 0.0], [3e38, -3e38, 0.0]]).softmax(1);
+    let p = Tensor::from([
+        [0.0, LOW, 0.0],
+        [LOW, LOW, LOW],
+        [f32::NAN, 0.0, 0.0],
+        [3e38, -3e38, 0.0],
+    ])
+    .softmax(1);
     assert_eq!(p.slice(0, 0..1).to_vec(), [0.5, 0.0, 0.5]);
     assert!(p.slice(0, 1..3).iter().all(f32::is_nan));
     assert_eq!(p.slice(0, 3..4).to_vec(), [1.0, 0.0, 0.0]);
     let l = Tensor::from([0.0, LOW]).log_softmax(0);
     assert_eq!(l.to_vec(), [0.0, LOW]);
-    assert!(Tensor::zeros([0, 3]).softmax(1).is_empty() && Tensor::zeros([3, 0]).log_softmax(1).is_empty());
+    assert!(
+        Tensor::zeros([0, 3]).softmax(1).is_empty()
+            && Tensor::zeros([3, 0]).log_softmax(1).is_empty()
+    );
 }

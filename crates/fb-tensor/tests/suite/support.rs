@@ -7,7 +7,11 @@ use proptest::test_runner::RngSeed;
 
 /// So many cases, without a file of those that failed: they are drawn from the same seed at each run.
 pub fn cases(count: u32) -> ProptestConfig {
-    ProptestConfig { failure_persistence: None, rng_seed: RngSeed::Fixed(0), ..ProptestConfig::with_cases(count) }
+    ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0),
+        ..ProptestConfig::with_cases(count)
+    }
 }
 
 /// How a view lies in its storage: what was done to each axis, the order of the axes, and where its values start.
@@ -20,13 +24,22 @@ pub struct Style {
 
 pub fn styles() -> impl Strategy<Value = Style> {
     // Small numbers come first when proptest simplifies: 0 is a plain axis, order 0 the plain order.
-    (vec(0_u8..6, 6), any::<u8>(), any::<u32>()).prop_map(|(axes, order, seed)| Style { axes, order, seed })
+    (vec(0_u8..6, 6), any::<u8>(), any::<u32>()).prop_map(|(axes, order, seed)| Style {
+        axes,
+        order,
+        seed,
+    })
 }
 
 /// Shapes with axes of 0 and 1 among them.
 pub fn shapes(max_rank: usize) -> impl Strategy<Value = Vec<usize>> {
-    vec(prop_oneof![1 => Just(0_usize), 3 => Just(1), 12 => 2_usize..6, 1 => Just(35)], 0..=max_rank)
-        .prop_filter("small enough for naive loops", |shape| shape.iter().product::<usize>() < 3000)
+    vec(
+        prop_oneof![1 => Just(0_usize), 3 => Just(1), 12 => 2_usize..6, 1 => Just(35)],
+        0..=max_rank,
+    )
+    .prop_filter("small enough for naive loops", |shape| {
+        shape.iter().product::<usize>() < 3000
+    })
 }
 
 /// Numbers in [−1, 1) that depend on their position and the seed.
@@ -38,7 +51,11 @@ pub fn number(position: usize, seed: u32) -> f64 {
 }
 
 /// A view of exactly this shape in the given style: steps of 2, margins, reversed and broadcast axes, any order of axes.
-pub fn view_with<T: Element>(shape: &[usize], style: &Style, value: impl Fn(f64) -> T) -> Tensor<T> {
+pub fn view_with<T: Element>(
+    shape: &[usize],
+    style: &Style,
+    value: impl Fn(f64) -> T,
+) -> Tensor<T> {
     let rank = shape.len();
     let mut order: Vec<usize> = (0..rank).collect();
     for i in (1..rank).rev() {
@@ -56,7 +73,10 @@ pub fn view_with<T: Element>(shape: &[usize], style: &Style, value: impl Fn(f64)
     let len: usize = base.iter().product();
     let elements = (0..len).map(|i| value(number(i, style.seed))).collect();
     let mut back = vec![0; rank];
-    order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at);
+    order
+        .iter()
+        .enumerate()
+        .for_each(|(at, &axis)| back[axis] = at);
     let mut view = Tensor::from_vec(elements, base).permute(&back);
     for (axis, &extent) in shape.iter().enumerate() {
         view = match style.axes[axis] {
@@ -84,7 +104,10 @@ pub fn view(shape: &[usize], style: &Style) -> Tensor<f32> {
 pub fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
     let mut all = vec![vec![]];
     for &extent in shape {
-        all = all.iter().flat_map(|head| (0..extent).map(|i| [&head[..], &[i]].concat())).collect();
+        all = all
+            .iter()
+            .flat_map(|head| (0..extent).map(|i| [&head[..], &[i]].concat()))
+            .collect();
     }
     all
 }
@@ -92,19 +115,31 @@ pub fn indices(shape: &[usize]) -> Vec<Vec<usize>> {
 /// The element that broadcasting puts at the index.
 pub fn at_broadcast<T: Element>(t: &Tensor<T>, index: &[usize]) -> T {
     let lead = index.len() - t.rank();
-    let own: Vec<usize> = index[lead..].iter().zip(t.dims()).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();
+    let own: Vec<usize> = index[lead..]
+        .iter()
+        .zip(t.dims())
+        .map(|(&i, &n)| if n == 1 { 0 } else { i })
+        .collect();
     t.at(&own)
 }
 
 /// A shape that broadcasts to `shape`: `drop` leading axes fewer, and extent 1 where the mask has a bit.
 pub fn shrunk(shape: &[usize], drop: usize, mask: u8) -> Vec<usize> {
     let from = drop.min(shape.len());
-    shape.iter().enumerate().skip(from).map(|(a, &n)| if mask >> a & 1 == 1 { 1 } else { n }).collect()
+    shape
+        .iter()
+        .enumerate()
+        .skip(from)
+        .map(|(a, &n)| if mask >> a & 1 == 1 { 1 } else { n })
+        .collect()
 }
 
 /// Equal within `tolerance` of the wanted value (of 1 if that is smaller), both NaN, or both the same infinity.
 #[track_caller]
 pub fn assert_close(got: f64, want: f64, tolerance: f64) {
     let near = (got - want).abs() <= tolerance * want.abs().max(1.0);
-    assert!(near || got == want || (got.is_nan() && want.is_nan()), "got {got}, expected {want}");
+    assert!(
+        near || got == want || (got.is_nan() && want.is_nan()),
+        "got {got}, expected {want}"
+    );
 }

@@ -1,4 +1,4 @@
-use crate::support::{cases, assert_close, number, shapes, shrunk, styles, view};
+use crate::support::{assert_close, cases, number, shapes, shrunk, styles, view};
 use fb_tensor::Tensor;
 use fb_tensor::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 use proptest::prelude::*;
@@ -64,8 +64,13 @@ fn gradient(i: usize, t: i32) -> f64 {
 }
 
 /// The same five steps by a pass over slices, on several threads.
-fn fused<const M: usize>(step: impl Fn(&mut [Vec<f32>; M], &[f32], i32) + Send + Sync) -> [Vec<f32>; M] {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+fn fused<const M: usize>(
+    step: impl Fn(&mut [Vec<f32>; M], &[f32], i32) + Send + Sync,
+) -> [Vec<f32>; M] {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(3)
+        .build()
+        .unwrap();
     pool.install(|| {
         let mut state: [Vec<f32>; M] = std::array::from_fn(|_| vec![0.0; N]);
         state[0] = (0..N).map(|i| number(i, 1) as f32).collect();
@@ -87,7 +92,12 @@ fn assert_same<const M: usize>(got: &[Vec<f32>; M], want: &[[f64; M]]) {
 
 #[test]
 fn gradient_descent_follows_its_definition() {
-    let step = SgdStep { rate: 0.1, momentum: 0.9, nesterov: false, penalty: 0.01 };
+    let step = SgdStep {
+        rate: 0.1,
+        momentum: 0.9,
+        nesterov: false,
+        penalty: 0.01,
+    };
     let got = fused::<1>(|[w], g, _| sgd(step, w, g, None));
     assert_same(&got, &naive(|[w], g, _| *w -= 0.1 * (g + 0.01 * *w)));
     let got = fused::<2>(|[w, u], g, _| sgd(step, w, g, Some(u)));
@@ -96,7 +106,17 @@ fn gradient_descent_follows_its_definition() {
         *w -= 0.1 * *u;
     };
     assert_same(&got, &naive(heavy_ball));
-    let got = fused::<2>(|[w, u], g, _| sgd(SgdStep { nesterov: true, ..step }, w, g, Some(u)));
+    let got = fused::<2>(|[w, u], g, _| {
+        sgd(
+            SgdStep {
+                nesterov: true,
+                ..step
+            },
+            w,
+            g,
+            Some(u),
+        )
+    });
     let nesterov = |[w, u]: &mut [f64; 2], g: f64, _| {
         let g = g + 0.01 * *w;
         *u = 0.9 * *u + g;
@@ -107,7 +127,13 @@ fn gradient_descent_follows_its_definition() {
 
 #[test]
 fn rms_prop_follows_its_definition() {
-    let step = RmsPropStep { rate: 0.01, decay: 0.9, epsilon: 1e-3, momentum: 0.8, penalty: 0.02 };
+    let step = RmsPropStep {
+        rate: 0.01,
+        decay: 0.9,
+        epsilon: 1e-3,
+        momentum: 0.8,
+        penalty: 0.02,
+    };
     let scaled = |w: f64, v: &mut f64, g: f64| {
         let g = g + 0.02 * w;
         *v = 0.9 * *v + 0.1 * g * g;
@@ -128,7 +154,10 @@ fn rms_prop_follows_its_definition() {
         g / ((*v - *m * *m).sqrt() + 1e-3)
     };
     let got = fused::<3>(|[w, v, m], g, _| rms_prop(step, w, g, v, Some(m), None));
-    assert_same(&got, &naive(|[w, v, m], g, _| *w -= 0.01 * centred(*w, v, m, g)));
+    assert_same(
+        &got,
+        &naive(|[w, v, m], g, _| *w -= 0.01 * centred(*w, v, m, g)),
+    );
     let got = fused::<4>(|[w, v, m, u], g, _| rms_prop(step, w, g, v, Some(m), Some(u)));
     let both = |[w, v, m, u]: &mut [f64; 4], g: f64, _| {
         *u = 0.8 * *u + centred(*w, v, m, g);
@@ -169,6 +198,11 @@ fn adam_follows_its_definition() {
 #[test]
 #[should_panic(expected = "sgd: value, gradient and moments differ in length")]
 fn slices_of_different_lengths_are_refused() {
-    let step = SgdStep { rate: 0.1, momentum: 0.0, nesterov: false, penalty: 0.0 };
+    let step = SgdStep {
+        rate: 0.1,
+        momentum: 0.0,
+        nesterov: false,
+        penalty: 0.0,
+    };
     sgd(step, &mut [1.0, 2.0], &[1.0], None);
 }

@@ -112,7 +112,10 @@ fn a_large_transpose_is_copied_right() {
     let turned = style_free.transpose();
     let copy = turned.contiguous();
     for index in indices(&[3, 41, 70]) {
-        assert_eq!(copy.at(&index), style_free.at(&[index[0], index[2], index[1]]));
+        assert_eq!(
+            copy.at(&index),
+            style_free.at(&[index[0], index[2], index[1]])
+        );
     }
 }
 
@@ -122,7 +125,15 @@ fn casts_round_truncate_and_saturate() {
     assert_eq!(x.cast::<i64>().to_vec(), [-1, 0, 0, 300]);
     assert_eq!(x.cast::<u8>().to_vec(), [0, 0, 0, 255]);
     assert_eq!(x.cast::<bool>().to_vec(), [true, false, true, true]);
-    assert_eq!(x.cast::<f16>().to_f32().to_vec(), [-1.5, 0.0, f16::from_f32(0.1).to_f32(), f16::from_f32(300.7).to_f32()]);
+    assert_eq!(
+        x.cast::<f16>().to_f32().to_vec(),
+        [
+            -1.5,
+            0.0,
+            f16::from_f32(0.1).to_f32(),
+            f16::from_f32(300.7).to_f32()
+        ]
+    );
     assert_eq!(x.cast::<bf16>().to_f64().to_vec()[0], -1.5);
     assert_eq!(Tensor::from([true, false]).to_f32().to_vec(), [1.0, 0.0]);
 }
@@ -130,12 +141,12 @@ fn casts_round_truncate_and_saturate() {
 #[test]
 fn creation_gives_the_promised_numbers() {
     assert_eq!(Tensor::eye(2).to_vec(), [1.0, 0.0, 0.0, 1.0]);
-    assert_eq!(Tensor::linspace(0.0, 1.0, 5).to_vec(), [0.0, 0.25, 0.5, 0.75, 1.0]);
+    assert_eq!(
+        Tensor::linspace(0.0, 1.0, 5).to_vec(),
+        [0.0, 0.25, 0.5, 0.75, 1.0]
+    );
     assert_eq!(Tensor::linspace(3.0, 9.0, 1).to_vec(), [3.0]);
     assert_eq!(Tensor::arange(0).dims(), [0]);
     assert_eq!(Tensor::<f64>::ones_of([2, 0]).len(), 0);
     assert_eq!(Tensor::scalar(2.5).item(), 2.5);
-
-
 }
-

@@ -77,7 +77,9 @@ impl<F: Float> EarlyStopping<F> {
     }
 
     fn improves(&self, value: f64) -> bool {
-        let direction = self.direction.unwrap_or_else(|| Direction::of(&self.monitor));
+        let direction = self
+            .direction
+            .unwrap_or_else(|| Direction::of(&self.monitor));
         match (self.best, direction) {
             (None, _) => !value.is_nan(),
             (Some(best), Direction::Minimize) => direction.is_better(value, best - self.min_delta),
@@ -100,11 +102,19 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_, F>) -> Result<Action<F>> {
-        let value = event.record.get(&self.monitor).ok_or_else(|| Error::UnknownValue {
-            what: "EarlyStopping",
-            name: self.monitor.clone(),
-            known: event.record.values().map(|(name, _)| name).collect::<Vec<_>>().join(", "),
-        })?;
+        let value = event
+            .record
+            .get(&self.monitor)
+            .ok_or_else(|| Error::UnknownValue {
+                what: "EarlyStopping",
+                name: self.monitor.clone(),
+                known: event
+                    .record
+                    .values()
+                    .map(|(name, _)| name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })?;
         if self.improves(value) {
             self.best = Some(value);
             self.waited = 0;
@@ -117,9 +127,17 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
         if self.waited <= self.patience {
             return Ok(Action::Continue);
         }
-        let best = self.best.map_or_else(|| "none".to_owned(), |best| format!("{best:.4}"));
-        let reason = format!("{} has not improved on {best} for {} epochs", self.monitor, self.waited);
-        Ok(Action::Stop { reason, restore: None })
+        let best = self
+            .best
+            .map_or_else(|| "none".to_owned(), |best| format!("{best:.4}"));
+        let reason = format!(
+            "{} has not improved on {best} for {} epochs",
+            self.monitor, self.waited
+        );
+        Ok(Action::Stop {
+            reason,
+            restore: None,
+        })
     }
 
     fn on_end(&mut self) -> Option<StateDict<F>> {
@@ -137,7 +155,12 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
     }
 
     fn restore(&mut self, state: &[(String, f64)], params: Option<StateDict<F>>) -> Result<()> {
-        let find = |name: &str| state.iter().find(|(n, _)| n == name).map(|&(_, value)| value);
+        let find = |name: &str| {
+            state
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|&(_, value)| value)
+        };
         self.best = find("best");
         self.waited = find("waited").unwrap_or(0.0) as u64;
         self.best_params = params;

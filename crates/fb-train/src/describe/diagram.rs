@@ -33,11 +33,27 @@ impl Diagram {
         let network = &self.network;
         let mut nodes = vec![vec![INPUT.to_owned(), network.input.to_string()]];
         nodes.extend(network.nodes.iter().map(|node| {
-            vec![words::on_one_line(&node.name), words::on_one_line(&node.description), node.output.to_string()]
+            vec![
+                words::on_one_line(&node.name),
+                words::on_one_line(&node.description),
+                node.output.to_string(),
+            ]
         }));
-        let position = |name: &str| network.nodes.iter().position(|node| node.name == name).map_or(0, |i| i + 1);
-        let back = network.edges.iter().map(|edge| (position(&edge.from), position(&edge.to), words::mark(edge)));
-        Graph { nodes, back: back.collect() }
+        let position = |name: &str| {
+            network
+                .nodes
+                .iter()
+                .position(|node| node.name == name)
+                .map_or(0, |i| i + 1)
+        };
+        let back = network
+            .edges
+            .iter()
+            .map(|edge| (position(&edge.from), position(&edge.to), words::mark(edge)));
+        Graph {
+            nodes,
+            back: back.collect(),
+        }
     }
 }
 

@@ -4,12 +4,20 @@ use super::diagram::{BACK, Graph};
 use std::fmt::Write;
 
 pub(super) fn digraph(graph: &Graph) -> String {
-    let mut text = String::from("digraph network {\n    node [shape=box, fontname=\"sans-serif\"];\n");
+    let mut text =
+        String::from("digraph network {\n    node [shape=box, fontname=\"sans-serif\"];\n");
     text.push_str("    edge [fontname=\"sans-serif\"];\n");
     for (number, lines) in graph.nodes.iter().enumerate() {
-        let label = lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\\n");
+        let label = lines
+            .iter()
+            .map(|line| escaped(line))
+            .collect::<Vec<_>>()
+            .join("\\n");
         let shape = if number == 0 { ", shape=ellipse" } else { "" };
-        push(&mut text, format_args!("    n{number} [label=\"{label}\"{shape}];"));
+        push(
+            &mut text,
+            format_args!("    n{number} [label=\"{label}\"{shape}];"),
+        );
     }
     for number in 1..graph.nodes.len() {
         push(&mut text, format_args!("    n{} -> n{number};", number - 1));
@@ -35,7 +43,9 @@ fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
 /// The text as Graphviz shows it in a quoted label: backslashes and quotes are escaped, and so are ampersands, with
 /// which it spells HTML entities.
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('&', "&amp;")
 }
 
 #[cfg(test)]

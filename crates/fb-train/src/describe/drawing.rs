@@ -37,7 +37,10 @@ fn lanes(arrows: &[Arrow]) -> Vec<usize> {
     let mut lanes = vec![0; arrows.len()];
     for i in order {
         let arrow = arrows[i];
-        let free = |lane: &Vec<Arrow>| lane.iter().all(|other| other.from < arrow.to || arrow.from < other.to);
+        let free = |lane: &Vec<Arrow>| {
+            lane.iter()
+                .all(|other| other.from < arrow.to || arrow.from < other.to)
+        };
         let lane = taken.iter().position(free).unwrap_or(taken.len());
         if lane == taken.len() {
             taken.push(Vec::new());
@@ -51,7 +54,11 @@ fn lanes(arrows: &[Arrow]) -> Vec<usize> {
 /// The margin of one line: a tip, then two columns per lane.
 fn margin(line: usize, drawn: &[(Arrow, usize)], lanes: usize) -> String {
     let ends_here = |arrow: &Arrow| arrow.from == line || arrow.to == line;
-    let reach = drawn.iter().filter(|(arrow, _)| ends_here(arrow)).map(|&(_, lane)| lane).max();
+    let reach = drawn
+        .iter()
+        .filter(|(arrow, _)| ends_here(arrow))
+        .map(|&(_, lane)| lane)
+        .max();
     let tip = match reach {
         None => ' ',
         Some(_) if drawn.iter().any(|(arrow, _)| arrow.to == line) => '◄',
@@ -62,10 +69,24 @@ fn margin(line: usize, drawn: &[(Arrow, usize)], lanes: usize) -> String {
         let beyond = reach.is_some_and(|reach| lane < reach);
         let joined = reach.is_some_and(|reach| lane <= reach);
         text.push(if joined { '─' } else { ' ' });
-        let here = drawn.iter().find(|(arrow, l)| *l == lane && arrow.to <= line && line <= arrow.from);
+        let here = drawn
+            .iter()
+            .find(|(arrow, l)| *l == lane && arrow.to <= line && line <= arrow.from);
         text.push(match here {
-            Some((arrow, _)) if arrow.to == line => if beyond { '┬' } else { '┐' },
-            Some((arrow, _)) if arrow.from == line => if beyond { '┴' } else { '┘' },
+            Some((arrow, _)) if arrow.to == line => {
+                if beyond {
+                    '┬'
+                } else {
+                    '┐'
+                }
+            }
+            Some((arrow, _)) if arrow.from == line => {
+                if beyond {
+                    '┴'
+                } else {
+                    '┘'
+                }
+            }
             Some(_) => '│',
             None if beyond => '─',
             None => ' ',
@@ -91,12 +112,18 @@ mod tests {
     #[test]
     fn edges_that_meet_have_lanes_of_their_own() {
         assert_eq!(draw(4, &[(3, 1), (2, 1)]), ["", "◄─┬─┐", "──┘ │", "────┘"]);
-        assert_eq!(draw(4, &[(3, 1), (3, 0)]), ["◄───┐", "◄─┐ │", "  │ │", "──┴─┘"]);
+        assert_eq!(
+            draw(4, &[(3, 1), (3, 0)]),
+            ["◄───┐", "◄─┐ │", "  │ │", "──┴─┘"]
+        );
     }
 
     #[test]
     fn a_line_passes_a_lane_that_it_does_not_join() {
-        assert_eq!(draw(4, &[(2, 0), (3, 1)]), ["◄─┐", "◄─│─┐", "──┘ │", "────┘"]);
+        assert_eq!(
+            draw(4, &[(2, 0), (3, 1)]),
+            ["◄─┐", "◄─│─┐", "──┘ │", "────┘"]
+        );
     }
 
     #[test]

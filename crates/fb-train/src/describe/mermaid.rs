@@ -6,21 +6,43 @@ use std::fmt::Write;
 pub(super) fn flowchart(graph: &Graph) -> String {
     let mut text = String::from("flowchart TD\n");
     for (number, lines) in graph.nodes.iter().enumerate() {
-        let label = lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("<br/>");
-        let (open, close) = if number == 0 { ("([", "])") } else { ("[", "]") };
-        push(&mut text, format_args!("    n{number}{open}\"{label}\"{close}"));
+        let label = lines
+            .iter()
+            .map(|line| escaped(line))
+            .collect::<Vec<_>>()
+            .join("<br/>");
+        let (open, close) = if number == 0 {
+            ("([", "])")
+        } else {
+            ("[", "]")
+        };
+        push(
+            &mut text,
+            format_args!("    n{number}{open}\"{label}\"{close}"),
+        );
     }
     for number in 1..graph.nodes.len() {
         push(&mut text, format_args!("    n{} --> n{number}", number - 1));
     }
     for (from, to, label) in &graph.back {
-        push(&mut text, format_args!("    n{from} -.->|\"{}\"| n{to}", escaped(label)));
+        push(
+            &mut text,
+            format_args!("    n{from} -.->|\"{}\"| n{to}", escaped(label)),
+        );
     }
     if !graph.back.is_empty() {
         // Mermaid numbers edges in the order in which they are written: the forward ones came first.
         let first = graph.nodes.len() - 1;
-        let numbers: Vec<String> = (first..first + graph.back.len()).map(|number| number.to_string()).collect();
-        push(&mut text, format_args!("    linkStyle {} stroke:{BACK},color:{BACK}", numbers.join(",")));
+        let numbers: Vec<String> = (first..first + graph.back.len())
+            .map(|number| number.to_string())
+            .collect();
+        push(
+            &mut text,
+            format_args!(
+                "    linkStyle {} stroke:{BACK},color:{BACK}",
+                numbers.join(",")
+            ),
+        );
     }
     text
 }
@@ -39,7 +61,9 @@ fn escaped(text: &str) -> String {
             '<' => out.push_str("#lt;"),
             '>' => out.push_str("#gt;"),
             '&' => out.push_str("#amp;"),
-            '#' | '`' | '*' | '\\' => write!(out, "#{};", u32::from(c)).expect("writing to a string"),
+            '#' | '`' | '*' | '\\' => {
+                write!(out, "#{};", u32::from(c)).expect("writing to a string")
+            }
             c => out.push(c),
         }
     }
@@ -52,7 +76,10 @@ mod tests {
 
     #[test]
     fn nothing_in_a_name_is_markup() {
-        assert_eq!(escaped("a \"b\" <c> & #1 `d`"), "a #quot;b#quot; #lt;c#gt; #amp; #35;1 #96;d#96;");
+        assert_eq!(
+            escaped("a \"b\" <c> & #1 `d`"),
+            "a #quot;b#quot; #lt;c#gt; #amp; #35;1 #96;d#96;"
+        );
         assert_eq!(escaped("层 é end"), "层 é end");
     }
 }

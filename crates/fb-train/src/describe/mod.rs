@@ -22,8 +22,8 @@
 //! ```
 
 mod diagram;
-mod drawing;
 mod dot;
+mod drawing;
 mod mermaid;
 mod summary;
 mod table;

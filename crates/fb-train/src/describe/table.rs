@@ -9,17 +9,25 @@ pub(super) enum Side {
 
 /// Rows of `N` cells, all lines of the same width, two spaces between columns.
 pub(super) fn aligned<const N: usize>(rows: &[[String; N]], sides: [Side; N]) -> Vec<String> {
-    let widths: [usize; N] =
-        std::array::from_fn(|column| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0));
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        rows.iter()
+            .map(|row| width(&row[column]))
+            .max()
+            .unwrap_or(0)
+    });
     rows.iter()
         .map(|row| {
-            let cells = row.iter().zip(widths).zip(sides).map(|((cell, all), side)| {
-                let gap = " ".repeat(all - width(cell));
-                match side {
-                    Side::Left => format!("{cell}{gap}"),
-                    Side::Right => format!("{gap}{cell}"),
-                }
-            });
+            let cells = row
+                .iter()
+                .zip(widths)
+                .zip(sides)
+                .map(|((cell, all), side)| {
+                    let gap = " ".repeat(all - width(cell));
+                    match side {
+                        Side::Left => format!("{cell}{gap}"),
+                        Side::Right => format!("{gap}{cell}"),
+                    }
+                });
             cells.collect::<Vec<_>>().join("  ")
         })
         .collect()
@@ -54,7 +62,13 @@ mod tests {
     fn ideographs_take_two_columns() {
         assert_eq!(width("层1"), 3);
         assert_eq!(width("e\u{301}"), 1);
-        let rows = [["层".to_owned(), "1".to_owned()], ["abc".to_owned(), "22".to_owned()]];
-        assert_eq!(aligned(&rows, [Side::Left, Side::Right]), ["层    1", "abc  22"]);
+        let rows = [
+            ["层".to_owned(), "1".to_owned()],
+            ["abc".to_owned(), "22".to_owned()],
+        ];
+        assert_eq!(
+            aligned(&rows, [Side::Left, Side::Right]),
+            ["层    1", "abc  22"]
+        );
     }
 }

@@ -34,7 +34,13 @@ fn edge(from: &str, to: &str, map: &str, parameters: usize) -> EdgeDescription {
 }
 
 fn network(nodes: Vec<NodeDescription>, edges: Vec<EdgeDescription>) -> Description {
-    Description { input: nodes[0].input, nodes, edges, schedule: "Unroll", iterations: 4 }
+    Description {
+        input: nodes[0].input,
+        nodes,
+        edges,
+        schedule: "Unroll",
+        iterations: 4,
+    }
 }
 
 fn xor() -> Description {
@@ -97,7 +103,10 @@ gradient    Bptt
 optimizer   Adam, learning rate 0.1
             gradients clipped: Norm(1.0)"
     );
-    assert_eq!((summary.parameters(), summary.trainable(), summary.frozen()), (113, 113, 0));
+    assert_eq!(
+        (summary.parameters(), summary.trainable(), summary.frozen()),
+        (113, 113, 0)
+    );
 }
 
 #[test]
@@ -127,7 +136,10 @@ iterations  4 (Unroll)"
 
 #[test]
 fn a_network_without_feedback_has_no_loop_in_its_summary() {
-    let plain = network(vec![node("output", [2, 1], ExecutionPath::Once)], Vec::new());
+    let plain = network(
+        vec![node("output", [2, 1], ExecutionPath::Once)],
+        Vec::new(),
+    );
     assert_eq!(
         summary(&plain).to_string(),
         "\
@@ -182,7 +194,11 @@ digraph network {
 #[test]
 fn all_edges_of_a_tangle_are_marked() {
     let mermaid = diagram(&tangled()).mermaid();
-    for line in ["n4 -.->|\"z⁻¹² gate\"| n3", "n3 -.->|\"z⁻¹ concat\"| n2", "n4 -.->|\"z⁻² add\"| n4"] {
+    for line in [
+        "n4 -.->|\"z⁻¹² gate\"| n3",
+        "n3 -.->|\"z⁻¹ concat\"| n2",
+        "n4 -.->|\"z⁻² add\"| n4",
+    ] {
         assert!(mermaid.contains(line), "{line} in\n{mermaid}");
     }
     assert!(mermaid.contains("linkStyle 5,6,7 "), "{mermaid}");
@@ -212,7 +228,10 @@ iterations  4 (Unroll)"
     );
     let mermaid = diagram(&odd).mermaid();
     assert!(mermaid.contains("n1[\"end<br/>"), "{mermaid}");
-    assert!(mermaid.contains("n2[\"a #quot;b#quot; #amp; #35;1<br/>"), "{mermaid}");
+    assert!(
+        mermaid.contains("n2[\"a #quot;b#quot; #amp; #35;1<br/>"),
+        "{mermaid}"
+    );
     assert!(mermaid.contains("n4[\"new#92;nline<br/>"), "{mermaid}");
     let dot = diagram(&odd).dot();
     assert!(dot.contains("n2 [label=\"a \\\"b\\\" &amp; #1\\n"), "{dot}");

@@ -32,7 +32,10 @@ impl Training {
         if has_loop {
             lines.push(("gradient", self.gradient.to_owned()));
         }
-        lines.push(("optimizer", format!("{}, learning rate {}", self.optimizer, self.learning_rate)));
+        lines.push((
+            "optimizer",
+            format!("{}, learning rate {}", self.optimizer, self.learning_rate),
+        ));
         lines.extend(self.extras.iter().map(|extra| ("", extra.clone())));
         lines
     }

@@ -17,7 +17,11 @@ pub(super) fn runs(path: ExecutionPath) -> &'static str {
 /// Everything about an edge but its ends: `add, learned 1 -> 8, delay 1, from zeros`.
 pub(super) fn edge(edge: &EdgeDescription) -> String {
     // A gated edge adds too; its map says that it is gated.
-    let joins = if edge.combine == Combine::Concat { "concat" } else { "add" };
+    let joins = if edge.combine == Combine::Concat {
+        "concat"
+    } else {
+        "add"
+    };
     let start = match edge.initial {
         Initial::Zeros => "from zeros",
         Initial::Learned => "from a learned value",
@@ -34,12 +38,18 @@ pub(super) fn mark(edge: &EdgeDescription) -> String {
         Combine::Gate => "gate",
         _ => "",
     };
-    format!("z⁻{} {joins}", raised(edge.delay)).trim_end().to_owned()
+    format!("z⁻{} {joins}", raised(edge.delay))
+        .trim_end()
+        .to_owned()
 }
 
 fn raised(number: usize) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    number.to_string().bytes().map(|digit| DIGITS[usize::from(digit - b'0')]).collect()
+    number
+        .to_string()
+        .bytes()
+        .map(|digit| DIGITS[usize::from(digit - b'0')])
+        .collect()
 }
 
 /// How many parameters, in words.

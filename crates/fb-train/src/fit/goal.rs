@@ -18,12 +18,20 @@ pub struct Goal {
 impl Goal {
     /// The value, such as `"accuracy"` or `"val_accuracy"`, reaches `bound` from below.
     pub fn at_least(name: impl Into<String>, bound: f64) -> Self {
-        Self { name: name.into(), bound, direction: Direction::Maximize }
+        Self {
+            name: name.into(),
+            bound,
+            direction: Direction::Maximize,
+        }
     }
 
     /// The value, such as `"loss"`, reaches `bound` from above.
     pub fn at_most(name: impl Into<String>, bound: f64) -> Self {
-        Self { name: name.into(), bound, direction: Direction::Minimize }
+        Self {
+            name: name.into(),
+            bound,
+            direction: Direction::Minimize,
+        }
     }
 
     /// Whether the epoch met the goal; `None` if it has no such value.

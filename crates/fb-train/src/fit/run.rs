@@ -84,9 +84,20 @@ impl<'a, F: Float> Run<'a, F> {
             history = model.resume_from(path, &mut options.callbacks)?;
             end = options.epochs.max(model.clock.epoch);
         }
-        let progress = Progress::new(options.verbosity, end as usize, batches.count()).every(options.log_every);
+        let progress = Progress::new(options.verbosity, end as usize, batches.count())
+            .every(options.log_every);
         let metrics = model.fresh_metrics();
-        Ok(Self { model, train, validation, batches, metrics, history, progress, end, options })
+        Ok(Self {
+            model,
+            train,
+            validation,
+            batches,
+            metrics,
+            history,
+            progress,
+            end,
+            options,
+        })
     }
 
     fn train(mut self) -> Result<History> {
@@ -119,7 +130,8 @@ impl<'a, F: Float> Run<'a, F> {
             clock: self.model.clock,
         };
         let start = Instant::now();
-        self.progress.start_epoch(self.model.clock.epoch as usize + 1);
+        self.progress
+            .start_epoch(self.model.clock.epoch as usize + 1);
         let totals = match self.batches() {
             Ok(totals) => totals,
             Err(error) => {
@@ -132,7 +144,8 @@ impl<'a, F: Float> Run<'a, F> {
         drop(before);
         let seconds = start.elapsed().as_secs_f64();
         self.model.clock.epoch += 1;
-        let mut record = EpochRecord::new(self.model.clock.epoch as usize).with("loss", totals.loss / totals.rows as f64);
+        let mut record = EpochRecord::new(self.model.clock.epoch as usize)
+            .with("loss", totals.loss / totals.rows as f64);
         for metric in &mut self.metrics {
             record.set(metric.name().to_owned(), metric.value());
             metric.reset();
@@ -165,11 +178,15 @@ impl<'a, F: Float> Run<'a, F> {
                 Some(class_weights) => Some(weights::of_rows(class_weights, &samples.targets)?),
                 None => None,
             };
-            let options =
-                crate::model::StepOptions { weights: row_weights.as_ref(), first_row: totals.rows as u64 };
+            let options = crate::model::StepOptions {
+                weights: row_weights.as_ref(),
+                first_row: totals.rows as u64,
+            };
             let metrics = &mut self.metrics;
             let report = self.model.step(&samples, &options, |answer| {
-                metrics.iter_mut().try_for_each(|metric| metric.update(answer, &samples.targets))
+                metrics
+                    .iter_mut()
+                    .try_for_each(|metric| metric.update(answer, &samples.targets))
             })?;
             totals.loss += report.loss * rows.len() as f64;
             totals.rows += rows.len();
@@ -187,13 +204,25 @@ impl<'a, F: Float> Run<'a, F> {
             stop = goal.met_by(&record).ok_or_else(|| Error::UnknownValue {
                 what: "the goal",
                 name: goal.name.clone(),
-                known: record.values().map(|(name, _)| name).collect::<Vec<_>>().join(", "),
+                known: record
+                    .values()
+                    .map(|(name, _)| name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             })?;
         }
-        let event = EpochEnd { epoch: self.model.clock.epoch, record: &record, params: self.model.network.params() };
+        let event = EpochEnd {
+            epoch: self.model.clock.epoch,
+            record: &record,
+            params: self.model.network.params(),
+        };
         let mut restore = None;
         for callback in &mut self.options.callbacks {
-            if let Action::Stop { reason, restore: params } = callback.on_epoch_end(&event)? {
+            if let Action::Stop {
+                reason,
+                restore: params,
+            } = callback.on_epoch_end(&event)?
+            {
                 stop = true;
                 restore = params.or(restore);
                 self.progress.note(&reason);
@@ -203,7 +232,8 @@ impl<'a, F: Float> Run<'a, F> {
             self.model.params_mut().load_state_dict(&params)?;
         }
         let last = stop || self.model.clock.epoch >= self.end;
-        self.progress.end_epoch(&record, self.model.network.iterations(), last);
+        self.progress
+            .end_epoch(&record, self.model.network.iterations(), last);
         self.history.push(record);
         Ok(stop)
     }
@@ -213,7 +243,8 @@ impl<'a, F: Float> Run<'a, F> {
             return Ok(());
         };
         if last || self.model.clock.epoch % self.options.checkpoint_every.max(1) == 0 {
-            self.model.checkpoint_with(path, &self.history, &self.options.callbacks)?;
+            self.model
+                .checkpoint_with(path, &self.history, &self.options.callbacks)?;
         }
         Ok(())
     }
@@ -232,13 +263,20 @@ fn check_options<F: Float>(options: &Fit<F>) -> Result<()> {
 }
 
 /// Training and validation samples.
-fn divide<F: Float>(samples: Samples<F>, validation: Validation<F>) -> Result<(Samples<F>, Option<Samples<F>>)> {
+fn divide<F: Float>(
+    samples: Samples<F>,
+    validation: Validation<F>,
+) -> Result<(Samples<F>, Option<Samples<F>>)> {
     match validation {
         Validation::None => Ok((samples, None)),
         Validation::Samples(validation) => Ok((samples, Some(validation))),
         Validation::Split(share) => {
             let rows = samples.rows();
-            let kept = if (0.0..1.0).contains(&share) { (rows as f64 * (1.0 - share)).round() as usize } else { 0 };
+            let kept = if (0.0..1.0).contains(&share) {
+                (rows as f64 * (1.0 - share)).round() as usize
+            } else {
+                0
+            };
             if kept == 0 || kept >= rows {
                 return Err(Error::Setting {
                     what: "Fit::validation_split",

@@ -16,7 +16,12 @@ pub(super) fn check<F: Float>(weights: &[f64], targets: &Target<F>) -> Result<()
     }
     for (row, class) in classes(targets)?.enumerate() {
         if weights.get(class).is_none() {
-            return Err(Error::Label { what: "the class weights", row, label: class as i64, classes: weights.len() });
+            return Err(Error::Label {
+                what: "the class weights",
+                row,
+                label: class as i64,
+                classes: weights.len(),
+            });
         }
     }
     Ok(())
@@ -24,7 +29,9 @@ pub(super) fn check<F: Float>(weights: &[f64], targets: &Target<F>) -> Result<()
 
 /// The weight of each row.
 pub(super) fn of_rows<F: Float>(weights: &[f64], targets: &Target<F>) -> Result<Tensor<F>> {
-    let rows: Vec<F> = classes(targets)?.map(|class| F::from_f64(weights.get(class).copied().unwrap_or(1.0))).collect();
+    let rows: Vec<F> = classes(targets)?
+        .map(|class| F::from_f64(weights.get(class).copied().unwrap_or(1.0)))
+        .collect();
     let len = rows.len();
     Ok(Tensor::from_vec(rows, [len]))
 }
@@ -32,12 +39,18 @@ pub(super) fn of_rows<F: Float>(weights: &[f64], targets: &Target<F>) -> Result<
 /// The class of each row: an index, the side of one half that a single number is on, or the largest of several.
 fn classes<F: Float>(targets: &Target<F>) -> Result<Box<dyn Iterator<Item = usize>>> {
     match targets {
-        Target::Index(labels) if labels.rank() == 1 => Ok(Box::new(labels.to_vec().into_iter().map(|l| l.max(0) as usize))),
+        Target::Index(labels) if labels.rank() == 1 => Ok(Box::new(
+            labels.to_vec().into_iter().map(|l| l.max(0) as usize),
+        )),
         Target::Float(y) if y.rank() == 1 || y.rank() == 2 && y.dim(1) == 1 => {
             let half = F::from_f64(0.5);
-            Ok(Box::new(y.to_vec().into_iter().map(move |v| usize::from(v > half))))
+            Ok(Box::new(
+                y.to_vec().into_iter().map(move |v| usize::from(v > half)),
+            ))
         }
-        Target::Float(y) if y.rank() == 2 => Ok(Box::new(y.argmax(1).to_vec().into_iter().map(|l| l as usize))),
+        Target::Float(y) if y.rank() == 2 => Ok(Box::new(
+            y.argmax(1).to_vec().into_iter().map(|l| l as usize),
+        )),
         other => Err(Error::Setting {
             what: "class weights",
             expected: "one class per row",

@@ -50,7 +50,9 @@ impl<F: Float> Compile<F> for Network<F> {
         let mut names = HashSet::from(["loss".to_owned()]);
         for metric in &metrics {
             if !names.insert(metric.name().to_owned()) {
-                return Err(Error::DuplicateMetric { name: metric.name().to_owned() });
+                return Err(Error::DuplicateMetric {
+                    name: metric.name().to_owned(),
+                });
             }
         }
         Ok(Model {

@@ -27,12 +27,17 @@ impl Evaluation {
 
     /// The value of `"loss"` or of a metric.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.values.iter().find(|(n, _)| n == name).map(|&(_, value)| value)
+        self.values
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|&(_, value)| value)
     }
 
     /// Names and values, the loss first.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), *value))
+        self.values
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
     }
 
     /// Over how many rows.
@@ -73,7 +78,11 @@ impl<F: Float> Model<F> {
         threads::enter(|| self.evaluate_outputs(&samples, Wanted::Every))
     }
 
-    pub(crate) fn evaluate_outputs(&self, samples: &Samples<F>, wanted: Wanted) -> Result<Vec<Evaluation>> {
+    pub(crate) fn evaluate_outputs(
+        &self,
+        samples: &Samples<F>,
+        wanted: Wanted,
+    ) -> Result<Vec<Evaluation>> {
         let rows = samples.rows();
         let mut sums: Vec<(f64, Vec<_>)> = Vec::new();
         let mut start = 0;
@@ -81,14 +90,26 @@ impl<F: Float> Model<F> {
             let end = (start + BATCH).min(rows);
             let batch = samples.range(start..end);
             let mut cx = Context::eval(self.network.params());
-            let options = RunOptions { wanted, ..RunOptions::default() };
+            let options = RunOptions {
+                wanted,
+                ..RunOptions::default()
+            };
             let trajectory = self.network.run(&mut cx, batch.inputs.value(), &options)?;
             if sums.is_empty() {
-                sums = trajectory.outputs().iter().map(|_| (0.0, self.fresh_metrics())).collect();
+                sums = trajectory
+                    .outputs()
+                    .iter()
+                    .map(|_| (0.0, self.fresh_metrics()))
+                    .collect();
             }
             for (output, (loss, metrics)) in trajectory.outputs().iter().zip(&mut sums) {
                 let output = numbers(output)?;
-                *loss += self.loss.forward(output, &batch.targets, None)?.item().to_f64() * (end - start) as f64;
+                *loss += self
+                    .loss
+                    .forward(output, &batch.targets, None)?
+                    .item()
+                    .to_f64()
+                    * (end - start) as f64;
                 for metric in metrics {
                     metric.update(output.tensor(), &batch.targets)?;
                 }
@@ -99,7 +120,11 @@ impl<F: Float> Model<F> {
             .into_iter()
             .map(|(loss, metrics)| {
                 let mut values = vec![("loss".to_owned(), loss / rows as f64)];
-                values.extend(metrics.iter().map(|metric| (metric.name().to_owned(), metric.value())));
+                values.extend(
+                    metrics
+                        .iter()
+                        .map(|metric| (metric.name().to_owned(), metric.value())),
+                );
                 Evaluation { values, rows }
             })
             .collect())

@@ -134,8 +134,14 @@ impl<F: Float> Model<F> {
 
     /// How it learns, for summaries.
     pub(crate) fn training(&self) -> Training {
-        let clip = self.clip.iter().map(|clip| format!("gradients clipped: {clip:?}"));
-        let penalties = self.penalties.iter().map(|penalty| format!("penalty: {penalty:?}"));
+        let clip = self
+            .clip
+            .iter()
+            .map(|clip| format!("gradients clipped: {clip:?}"));
+        let penalties = self
+            .penalties
+            .iter()
+            .map(|penalty| format!("penalty: {penalty:?}"));
         Training {
             loss: self.loss.kind(),
             loss_on: self.loss_on,
@@ -147,7 +153,11 @@ impl<F: Float> Model<F> {
     }
 
     pub(crate) fn fresh_metrics(&self) -> Vec<Box<dyn Metric<F>>> {
-        let mut metrics: Vec<_> = self.metrics.iter().map(|metric| metric.boxed_clone()).collect();
+        let mut metrics: Vec<_> = self
+            .metrics
+            .iter()
+            .map(|metric| metric.boxed_clone())
+            .collect();
         metrics.iter_mut().for_each(|metric| metric.reset());
         metrics
     }

@@ -52,7 +52,10 @@ impl<F: Float> Model<F> {
             let mut parts: Vec<Vec<Tensor<F>>> = Vec::new();
             for start in (0..rows).step_by(BATCH) {
                 let batch = inputs.range(start..(start + BATCH).min(rows));
-                let options = RunOptions { wanted, ..RunOptions::default() };
+                let options = RunOptions {
+                    wanted,
+                    ..RunOptions::default()
+                };
                 let mut cx = Context::eval(self.network.params());
                 let trajectory = self.network.run(&mut cx, batch.value(), &options)?;
                 parts.resize(trajectory.outputs().len(), Vec::new());

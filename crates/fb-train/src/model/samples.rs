@@ -86,7 +86,12 @@ fn check_finite<F: Float>(x: &Tensor<F>, what: &'static str) -> Result<()> {
     let per_row = (x.len() / x.dim(0).max(1)).max(1);
     let position = x.iter().position(|v| !v.is_finite()).unwrap_or(0);
     let found = x.iter().nth(position).map_or(f64::NAN, Float::to_f64);
-    Err(Error::NotFinite { what, row: position / per_row, feature: position % per_row, found })
+    Err(Error::NotFinite {
+        what,
+        row: position / per_row,
+        feature: position % per_row,
+        found,
+    })
 }
 
 /// Inputs and targets of the same number of rows.
@@ -105,7 +110,10 @@ impl<F: Float> Samples<F> {
     }
 
     pub(crate) fn select(&self, rows: &[usize]) -> Self {
-        Self { inputs: self.inputs.select(rows), targets: select_target(&self.targets, rows) }
+        Self {
+            inputs: self.inputs.select(rows),
+            targets: select_target(&self.targets, rows),
+        }
     }
 
     pub(crate) fn range(&self, rows: std::ops::Range<usize>) -> Self {
@@ -114,23 +122,38 @@ impl<F: Float> Samples<F> {
             Target::Index(y) => Target::Index(y.slice(0, rows.clone())),
             _ => unreachable!("targets are numbers or indices"),
         };
-        Self { inputs: self.inputs.range(rows), targets }
+        Self {
+            inputs: self.inputs.range(rows),
+            targets,
+        }
     }
 
     /// Refuses samples that the network cannot be trained or evaluated on.
     pub(crate) fn check(&self, network: &Network<F>, what: &'static str) -> Result<()> {
         self.inputs.check(network, what)?;
         if self.targets.batch() != self.rows() {
-            return Err(Error::RowsDiffer { what, inputs: self.rows(), targets: self.targets.batch() });
+            return Err(Error::RowsDiffer {
+                what,
+                inputs: self.rows(),
+                targets: self.targets.batch(),
+            });
         }
         let output = network.output_spec();
         match &self.targets {
             Target::Float(y) => check_finite(y, what),
             Target::Index(y) => {
                 let classes = output.shape.last().copied().unwrap_or(1).max(2);
-                let wrong = y.iter().enumerate().find(|&(_, label)| label < 0 || label as usize >= classes);
+                let wrong = y
+                    .iter()
+                    .enumerate()
+                    .find(|&(_, label)| label < 0 || label as usize >= classes);
                 match wrong {
-                    Some((row, label)) => Err(Error::Label { what, row, label, classes }),
+                    Some((row, label)) => Err(Error::Label {
+                        what,
+                        row,
+                        label,
+                        classes,
+                    }),
                     None => Ok(()),
                 }
             }
@@ -167,7 +190,10 @@ impl<F: Float> IntoSamples<F> for &Samples<F> {
 
 impl IntoSamples<f32> for &Labelled {
     fn into_samples(self) -> Samples<f32> {
-        Samples { inputs: Inputs::Float(self.x().clone()), targets: Target::Index(self.y().clone()) }
+        Samples {
+            inputs: Inputs::Float(self.x().clone()),
+            targets: Target::Index(self.y().clone()),
+        }
     }
 }
 

@@ -31,7 +31,10 @@ pub(crate) struct StepOptions<'a, F: Float> {
 
 impl<F: Float> Default for StepOptions<'_, F> {
     fn default() -> Self {
-        Self { weights: None, first_row: 0 }
+        Self {
+            weights: None,
+            first_row: 0,
+        }
     }
 }
 
@@ -59,8 +62,13 @@ impl<F: Float> Model<F> {
         // A run that failed half-way may have left something.
         self.tape.clear();
         let key = self.key();
-        let mut cx = Context::train(self.network.params(), self.tape.clone(), key, self.clock.step)
-            .with_first_row(options.first_row);
+        let mut cx = Context::train(
+            self.network.params(),
+            self.tape.clone(),
+            key,
+            self.clock.step,
+        )
+        .with_first_row(options.first_row);
         let (trajectory, loss) = self.forward(&mut cx, samples, options)?;
         let mut value = loss.item().to_f64();
         if !value.is_finite() {
@@ -87,8 +95,14 @@ impl<F: Float> Model<F> {
         for penalty in &self.penalties {
             value += penalty.add_to(self.network.params(), &mut gradients)?;
         }
-        if let Some((id, _)) = gradients.iter().find(|(_, gradient)| !gradient.is_all_finite()) {
-            let place = format!("the gradient of {:?}", self.network.params().get(*id).name());
+        if let Some((id, _)) = gradients
+            .iter()
+            .find(|(_, gradient)| !gradient.is_all_finite())
+        {
+            let place = format!(
+                "the gradient of {:?}",
+                self.network.params().get(*id).name()
+            );
             return Err(self.explain(samples, options, &place, f64::NAN));
         }
         let gradient_norm = match self.clip {
@@ -100,12 +114,22 @@ impl<F: Float> Model<F> {
             None => None,
         };
         let rate = self.optimizer.learning_rate();
-        optim::apply(&*self.optimizer, &mut self.optimizer_state, self.network.params_mut(), &gradients, rate)?;
+        optim::apply(
+            &*self.optimizer,
+            &mut self.optimizer_state,
+            self.network.params_mut(),
+            &gradients,
+            rate,
+        )?;
         for (id, tensor) in updates {
             self.network.params_mut().get_mut(id).value = tensor;
         }
         self.clock.step += 1;
-        Ok(StepReport { loss: value, gradient_norm, ..report })
+        Ok(StepReport {
+            loss: value,
+            gradient_norm,
+            ..report
+        })
     }
 
     fn forward(
@@ -114,7 +138,11 @@ impl<F: Float> Model<F> {
         samples: &Samples<F>,
         options: &StepOptions<'_, F>,
     ) -> Result<(Trajectory<F>, Var<F>)> {
-        let run = RunOptions { schedule: None, gradient: &*self.gradient, wanted: self.loss_on.wanted() };
+        let run = RunOptions {
+            schedule: None,
+            gradient: &*self.gradient,
+            wanted: self.loss_on.wanted(),
+        };
         let trajectory = self.network.run(cx, samples.inputs.value(), &run)?;
         let loss = self.mean_loss(&trajectory, &samples.targets, options.weights)?;
         Ok((trajectory, loss))
@@ -138,18 +166,37 @@ impl<F: Float> Model<F> {
         let total = total.expect("a run has at least one output");
         let count = trajectory.outputs().len();
         debug_assert!(count == 1 || self.loss_on == LossOn::Every);
-        Ok(if count == 1 { total } else { total * F::from_f64(1.0 / count as f64) })
+        Ok(if count == 1 {
+            total
+        } else {
+            total * F::from_f64(1.0 / count as f64)
+        })
     }
 
     /// Runs the failed step again, looking at every value, and says where the first NaN or infinity appears.
-    fn explain(&self, samples: &Samples<F>, options: &StepOptions<'_, F>, place: &str, found: f64) -> Error {
+    fn explain(
+        &self,
+        samples: &Samples<F>,
+        options: &StepOptions<'_, F>,
+        place: &str,
+        found: f64,
+    ) -> Error {
         self.tape.clear();
-        let mut cx = Context::train(self.network.params(), fb_autograd::Tape::no_grad(), self.key(), self.clock.step)
-            .with_first_row(options.first_row)
-            .checked();
+        let mut cx = Context::train(
+            self.network.params(),
+            fb_autograd::Tape::no_grad(),
+            self.key(),
+            self.clock.step,
+        )
+        .with_first_row(options.first_row)
+        .checked();
         match self.forward(&mut cx, samples, options) {
             Err(error) => error,
-            Ok(_) => Error::Diverged { place: place.to_owned(), step: self.clock.step + 1, found },
+            Ok(_) => Error::Diverged {
+                place: place.to_owned(),
+                step: self.clock.step + 1,
+                found,
+            },
         }
     }
 }
@@ -161,5 +208,7 @@ fn answer<F: Float>(trajectory: &Trajectory<F>) -> Result<&Tensor<F>> {
 
 /// An output that a loss can look at.
 pub(super) fn numbers<F: Float>(output: &Value<F>) -> Result<&Var<F>> {
-    output.as_float().ok_or_else(|| Error::OutputKind { found: output.kind().to_string() })
+    output.as_float().ok_or_else(|| Error::OutputKind {
+        found: output.kind().to_string(),
+    })
 }

@@ -72,7 +72,11 @@ impl<F: Float> NetworkFile for Network<F> {
         let file = ModelFile::load(path)?;
         let mut network = build(file.architecture(), registry, path)?;
         let values = state(&network, file.tensors(), "", path)?;
-        if let Some((name, _)) = file.tensors().iter().find(|(name, _)| !values.contains_key(*name)) {
+        if let Some((name, _)) = file
+            .tensors()
+            .iter()
+            .find(|(name, _)| !values.contains_key(*name))
+        {
             return Err(Error::FileTensor {
                 path: path.to_owned(),
                 tensor: name.to_owned(),
@@ -90,7 +94,11 @@ impl<F: Float> NetworkFile for Network<F> {
 }
 
 /// A network from its architecture as text.
-pub(super) fn build<F: Float>(architecture: &str, registry: &Registry, path: &Path) -> Result<Network<F>> {
+pub(super) fn build<F: Float>(
+    architecture: &str,
+    registry: &Registry,
+    path: &Path,
+) -> Result<Network<F>> {
     let json = serde_json::from_str(architecture).map_err(|error| Error::Damaged {
         path: path.to_owned(),
         part: "architecture",
@@ -111,7 +119,12 @@ pub(super) fn state<F: Float>(
     let params = network.params().iter();
     params
         .map(|(_, param)| {
-            let value = fetch(tensors, &format!("{prefix}{}", param.name()), &param.value, path)?;
+            let value = fetch(
+                tensors,
+                &format!("{prefix}{}", param.name()),
+                &param.value,
+                path,
+            )?;
             Ok((param.name().to_owned(), value))
         })
         .collect()

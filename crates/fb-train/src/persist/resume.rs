@@ -49,7 +49,9 @@ impl<F: Float> Model<F> {
         history: &History,
         callbacks: &[Box<dyn Callback<F>>],
     ) -> Result<()> {
-        let named = self.optimizer_state.to_named(&*self.optimizer, self.params());
+        let named = self
+            .optimizer_state
+            .to_named(&*self.optimizer, self.params());
         let mut file = ModelFile::new(self.network.topology().to_json()?.to_string());
         let tensors = file.tensors_mut();
         for (_, param) in self.params().iter() {
@@ -64,16 +66,27 @@ impl<F: Float> Model<F> {
             }
         }
         let mut checkpoint = Checkpoint::new(file);
-        checkpoint.progress = TrainingProgress { epoch: self.clock.epoch, step: self.clock.step, batch: 0 };
+        checkpoint.progress = TrainingProgress {
+            epoch: self.clock.epoch,
+            step: self.clock.step,
+            batch: 0,
+        };
         checkpoint.seed = self.network.topology().seed;
-        checkpoint.optimizer =
-            OptimizerRecord { kind: named.kind, steps: named.steps, numbers: Default::default() };
+        checkpoint.optimizer = OptimizerRecord {
+            kind: named.kind,
+            steps: named.steps,
+            numbers: Default::default(),
+        };
         checkpoint.callbacks = callbacks.iter().map(|callback| callback.state()).collect();
         checkpoint.history = history.clone();
         checkpoint.save(path)
     }
 
-    pub(crate) fn resume_from(&mut self, path: &Path, callbacks: &mut [Box<dyn Callback<F>>]) -> Result<History> {
+    pub(crate) fn resume_from(
+        &mut self,
+        path: &Path,
+        callbacks: &mut [Box<dyn Callback<F>>],
+    ) -> Result<History> {
         let checkpoint = Checkpoint::load(path)?;
         self.check_same(&checkpoint, callbacks.len(), path)?;
         let tensors = checkpoint.model.tensors();
@@ -82,24 +95,39 @@ impl<F: Float> Model<F> {
         let kept = (0..callbacks.len())
             .map(|index| self.kept(tensors, &callback_prefix(index), path))
             .collect::<Result<Vec<_>>>()?;
-        for ((callback, record), kept) in callbacks.iter_mut().zip(&checkpoint.callbacks).zip(kept) {
+        for ((callback, record), kept) in callbacks.iter_mut().zip(&checkpoint.callbacks).zip(kept)
+        {
             callback.restore(record, kept)?;
         }
         self.network.params_mut().load_state_dict(&values)?;
         self.optimizer_state = memory;
-        self.clock = Clock { epoch: checkpoint.progress.epoch, step: checkpoint.progress.step };
+        self.clock = Clock {
+            epoch: checkpoint.progress.epoch,
+            step: checkpoint.progress.step,
+        };
         Ok(checkpoint.history)
     }
 
     /// Refuses a checkpoint of another training.
     fn check_same(&self, checkpoint: &Checkpoint, callbacks: usize, path: &Path) -> Result<()> {
         let misfit = |what, expected: String, found: String, help| {
-            Err(Error::CheckpointMisfit { path: path.to_owned(), what, expected, found, help })
+            Err(Error::CheckpointMisfit {
+                path: path.to_owned(),
+                what,
+                expected,
+                found,
+                help,
+            })
         };
         let own = self.network.topology().to_json()?.to_string();
         if checkpoint.model.architecture() != own {
             let help = "build the network as it was, or remove the file to start anew";
-            return misfit("architecture", own, checkpoint.model.architecture().to_owned(), help);
+            return misfit(
+                "architecture",
+                own,
+                checkpoint.model.architecture().to_owned(),
+                help,
+            );
         }
         let seed = self.network.topology().seed;
         if checkpoint.seed != seed {
@@ -108,7 +136,12 @@ impl<F: Float> Model<F> {
         }
         if checkpoint.callbacks.len() != callbacks && callbacks > 0 {
             let help = "give the same callbacks in the same order";
-            return misfit("callbacks", callbacks.to_string(), checkpoint.callbacks.len().to_string(), help);
+            return misfit(
+                "callbacks",
+                callbacks.to_string(),
+                checkpoint.callbacks.len().to_string(),
+                help,
+            );
         }
         Ok(())
     }
@@ -116,18 +149,37 @@ impl<F: Float> Model<F> {
     fn memory(&self, checkpoint: &Checkpoint, path: &Path) -> Result<OptimizerState<F>> {
         let mut slots = StateDict::new();
         for (name, _) in checkpoint.model.tensors().under(OPTIMIZER) {
-            let param = name.rsplit_once('/').and_then(|(param, _)| self.params().by_name(param));
+            let param = name
+                .rsplit_once('/')
+                .and_then(|(param, _)| self.params().by_name(param));
             let like = param.map_or_else(|| Tensor::zeros_of([0]), |param| param.value.clone());
-            let value = fetch(checkpoint.model.tensors(), &format!("{OPTIMIZER}{name}"), &like, path)?;
+            let value = fetch(
+                checkpoint.model.tensors(),
+                &format!("{OPTIMIZER}{name}"),
+                &like,
+                path,
+            )?;
             slots.insert(name.to_owned(), value);
         }
-        let named =
-            NamedState { kind: checkpoint.optimizer.kind.clone(), steps: checkpoint.optimizer.steps.clone(), slots };
-        Ok(OptimizerState::from_named(&named, &*self.optimizer, self.params())?)
+        let named = NamedState {
+            kind: checkpoint.optimizer.kind.clone(),
+            steps: checkpoint.optimizer.steps.clone(),
+            slots,
+        };
+        Ok(OptimizerState::from_named(
+            &named,
+            &*self.optimizer,
+            self.params(),
+        )?)
     }
 
     /// The parameters that a callback had kept, if any.
-    fn kept(&self, tensors: &NamedTensors, prefix: &str, path: &Path) -> Result<Option<StateDict<F>>> {
+    fn kept(
+        &self,
+        tensors: &NamedTensors,
+        prefix: &str,
+        path: &Path,
+    ) -> Result<Option<StateDict<F>>> {
         let names: Vec<(&str, &AnyTensor)> = tensors.under(prefix).collect();
         if names.is_empty() {
             return Ok(None);

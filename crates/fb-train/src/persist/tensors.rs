@@ -7,7 +7,11 @@ use std::path::Path;
 
 /// The tensor as files hold it. The cast is from a type to itself, so it changes nothing.
 pub(super) fn store<F: Float>(tensor: &Tensor<F>) -> AnyTensor {
-    if F::NAME == f32::NAME { AnyTensor::F32(tensor.cast()) } else { AnyTensor::F64(tensor.cast()) }
+    if F::NAME == f32::NAME {
+        AnyTensor::F32(tensor.cast())
+    } else {
+        AnyTensor::F64(tensor.cast())
+    }
 }
 
 /// A tensor of a file, which must be of the right element type and shape.
@@ -25,14 +29,20 @@ pub(super) fn fetch<F: Float>(
         help,
     };
     let Some(tensor) = tensors.get(name) else {
-        return Err(refused("none".to_owned(), "the file was written for another architecture, or edited"));
+        return Err(refused(
+            "none".to_owned(),
+            "the file was written for another architecture, or edited",
+        ));
     };
     let value: Tensor<F> = match tensor {
         AnyTensor::F32(t) if F::NAME == f32::NAME => t.cast(),
         AnyTensor::F64(t) if F::NAME == f64::NAME => t.cast(),
         other => {
             let found = format!("one of {} and shape {}", other.element(), other.shape());
-            return Err(refused(found, "load it with the element type that it was written with"));
+            return Err(refused(
+                found,
+                "load it with the element type that it was written with",
+            ));
         }
     };
     if value.shape() != like.shape() {

@@ -17,16 +17,27 @@ impl<F: Float> Network<F> {
     pub fn build(topology: Topology) -> Result<Self> {
         check::declaration(&topology)?;
         let mut scope = Scope::new(Key::new(topology.seed));
-        let nodes = if topology.edges.iter().any(|edge| edge.combine == Combine::Concat) {
+        let nodes = if topology
+            .edges
+            .iter()
+            .any(|edge| edge.combine == Combine::Concat)
+        {
             // A source's shape must be known before the layer that it widens is built: a first pass without
             // feedback finds the shapes, the second uses them.
-            let narrow = build_nodes::<F>(&topology, &mut Scope::new(Key::new(topology.seed)), |_| 0)?;
+            let narrow =
+                build_nodes::<F>(&topology, &mut Scope::new(Key::new(topology.seed)), |_| 0)?;
             let features = |to: &str| {
                 topology
                     .edges
                     .iter()
                     .filter(|edge| edge.combine == Combine::Concat && edge.to == to)
-                    .filter_map(|edge| narrow[topology.position(&edge.from)?].output.shape.last().copied())
+                    .filter_map(|edge| {
+                        narrow[topology.position(&edge.from)?]
+                            .output
+                            .shape
+                            .last()
+                            .copied()
+                    })
                     .sum()
             };
             let wide = build_nodes(&topology, &mut scope, features)?;
@@ -41,7 +52,13 @@ impl<F: Float> Network<F> {
             .map(|edge| BuiltEdge::build(edge, &topology, &nodes, &mut scope))
             .collect::<Result<Vec<_>>>()?;
         let plan = Plan::new(&nodes, &edges);
-        Ok(Self { topology, nodes, edges, plan, params: scope.into_params() })
+        Ok(Self {
+            topology,
+            nodes,
+            edges,
+            plan,
+            params: scope.into_params(),
+        })
     }
 }
 
@@ -61,14 +78,23 @@ fn build_nodes<F: Float>(
             let built = node.layer.build(scope, &[input])?;
             spec = built.output;
             let sum = built.sum;
-            Ok(BuiltNode { module: built.module, input, output: built.output, sum, description: built.description })
+            Ok(BuiltNode {
+                module: built.module,
+                input,
+                output: built.output,
+                sum,
+                description: built.description,
+            })
         })
         .collect()
 }
 
 fn widened(spec: Spec, features: usize) -> Spec {
     match spec.shape.len().checked_sub(1) {
-        Some(last) => Spec { shape: spec.shape.with_extent(last, spec.shape[last] + features), ..spec },
+        Some(last) => Spec {
+            shape: spec.shape.with_extent(last, spec.shape[last] + features),
+            ..spec
+        },
         None => spec,
     }
 }

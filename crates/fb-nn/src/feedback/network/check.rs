@@ -22,7 +22,9 @@ pub(super) fn declaration(topology: &Topology) -> Result<()> {
             what: "network input".to_owned(),
             expected: "a shape per sample with at least one feature".to_owned(),
             found: topology.input.shape.to_string(),
-            help: "the batch axis is left out: Sequential::input([2]) takes data of shape [batch, 2]".to_owned(),
+            help:
+                "the batch axis is left out: Sequential::input([2]) takes data of shape [batch, 2]"
+                    .to_owned(),
         });
     }
     names(topology)?;
@@ -43,16 +45,30 @@ fn names(topology: &Topology) -> Result<()> {
     let mut seen = HashSet::new();
     for node in &topology.nodes {
         let wrong = |problem, help: &str| {
-            Err(Error::Name { what: "layer", name: node.name.clone(), problem, help: help.to_owned() })
+            Err(Error::Name {
+                what: "layer",
+                name: node.name.clone(),
+                problem,
+                help: help.to_owned(),
+            })
         };
         if node.name.is_empty() {
-            return wrong("has no name", "names address layers in feedback edges, files and summaries");
+            return wrong(
+                "has no name",
+                "names address layers in feedback edges, files and summaries",
+            );
         }
         if node.name == INPUT || node.name == "feedback" {
-            return wrong("has a reserved name", "\"input\" is the network's input, \"feedback\" the path of edges");
+            return wrong(
+                "has a reserved name",
+                "\"input\" is the network's input, \"feedback\" the path of edges",
+            );
         }
         if node.name.contains(['/', '*', '?']) || node.name.contains("->") {
-            return wrong("has a name with '/', '*', '?' or '->' in it", "these have a meaning in parameter paths");
+            return wrong(
+                "has a name with '/', '*', '?' or '->' in it",
+                "these have a meaning in parameter paths",
+            );
         }
         if !seen.insert(&node.name) {
             return wrong("is declared twice", "give each layer a name of its own");
@@ -72,7 +88,11 @@ fn ends(topology: &Topology, edge: &Edge) -> Result<()> {
     };
     if edge.from == INPUT {
         let detail = "the input is the same at every iteration: there is nothing to feed back";
-        return Err(edge.error("starts at the input", detail, "a forward connection from the input needs no delay"));
+        return Err(edge.error(
+            "starts at the input",
+            detail,
+            "a forward connection from the input needs no delay",
+        ));
     }
     let from = find(&edge.from)?;
     if edge.to == INPUT {
@@ -80,8 +100,14 @@ fn ends(topology: &Topology, edge: &Edge) -> Result<()> {
     }
     let to = find(&edge.to)?;
     if from < to {
-        let detail = format!("{:?} comes before {:?}, so this is a forward connection", edge.from, edge.to);
-        let help = format!("feedback goes from a later layer to an earlier one: .feedback({:?}, {:?})", edge.to, edge.from);
+        let detail = format!(
+            "{:?} comes before {:?}, so this is a forward connection",
+            edge.from, edge.to
+        );
+        let help = format!(
+            "feedback goes from a later layer to an earlier one: .feedback({:?}, {:?})",
+            edge.to, edge.from
+        );
         return Err(edge.error("does not go back", detail, help));
     }
     Ok(())
@@ -100,25 +126,49 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
             edge.delay,
             edge.delay + 1
         );
-        let help = format!("use .schedule(Unroll::iterations({})) or more", edge.delay + 3);
+        let help = format!(
+            "use .schedule(Unroll::iterations({})) or more",
+            edge.delay + 3
+        );
         return Err(edge.error("can never be reached", detail, help));
     }
     if edge.combine == Combine::Concat && edge.projection == Projection::Identity {
         let detail = "concatenation has no projection: the widened layer has the weights";
-        return Err(edge.error("is both .identity() and .concat()", detail, "drop one of them"));
+        return Err(edge.error(
+            "is both .identity() and .concat()",
+            detail,
+            "drop one of them",
+        ));
     }
     Ok(())
 }
 
 /// Checks that widening layers did not change the shapes that it was computed from.
-pub(super) fn concat_shapes<F: Float>(topology: &Topology, narrow: &[BuiltNode<F>], wide: &[BuiltNode<F>]) -> Result<()> {
-    for edge in topology.edges.iter().filter(|edge| edge.combine == Combine::Concat) {
+pub(super) fn concat_shapes<F: Float>(
+    topology: &Topology,
+    narrow: &[BuiltNode<F>],
+    wide: &[BuiltNode<F>],
+) -> Result<()> {
+    for edge in topology
+        .edges
+        .iter()
+        .filter(|edge| edge.combine == Combine::Concat)
+    {
         let from = topology.position(&edge.from).expect("ends were checked");
         let before = narrow[from].output;
-        let target = topology.position(&edge.to).map_or(topology.input, |to| narrow[to].input);
-        let lead = |spec: crate::module::Spec| spec.shape[..spec.shape.len().saturating_sub(1)].to_vec();
-        if before.kind != ValueKind::Float || lead(before) != lead(target) || before.shape.is_empty() {
-            let detail = format!("{:?} gives {before}; {:?} takes {target}", edge.from, edge.to);
+        let target = topology
+            .position(&edge.to)
+            .map_or(topology.input, |to| narrow[to].input);
+        let lead =
+            |spec: crate::module::Spec| spec.shape[..spec.shape.len().saturating_sub(1)].to_vec();
+        if before.kind != ValueKind::Float
+            || lead(before) != lead(target)
+            || before.shape.is_empty()
+        {
+            let detail = format!(
+                "{:?} gives {before}; {:?} takes {target}",
+                edge.from, edge.to
+            );
             let help = "concatenation is along the last axis, the others must be equal; drop .concat() to learn a map";
             return Err(edge.error("cannot be concatenated", detail, help));
         }
@@ -127,7 +177,8 @@ pub(super) fn concat_shapes<F: Float>(topology: &Topology, narrow: &[BuiltNode<F
                 "{:?} gives {before} without it and {} with it: its own width would depend on itself",
                 edge.from, wide[from].output
             );
-            let help = "put a layer with a fixed width (such as Dense) inside the loop, or drop .concat()";
+            let help =
+                "put a layer with a fixed width (such as Dense) inside the loop, or drop .concat()";
             return Err(edge.error("cannot be concatenated", detail, help));
         }
     }

@@ -79,32 +79,39 @@ pub struct Description {
 impl<F: Float> Network<F> {
     /// The network in words and numbers.
     pub fn describe(&self) -> Description {
-        let nodes = self.topology.nodes.iter().zip(&self.nodes).enumerate().map(|(position, (node, built))| {
-            let (parameters, trainable) = self.count(&node.name);
-            NodeDescription {
-                name: node.name.clone(),
-                kind: node.layer.kind(),
-                description: built.description.clone(),
-                input: built.input,
-                output: built.output,
-                parameters,
-                trainable,
-                path: self.path(position),
-            }
-        });
-        let edges = self.topology.edges.iter().zip(&self.edges).map(|(edge, built)| {
-            let (parameters, trainable) = self.count(&edge.path());
-            EdgeDescription {
-                from: edge.from.clone(),
-                to: edge.to.clone(),
-                combine: edge.combine,
-                map: built.description(),
-                delay: edge.delay,
-                initial: edge.initial,
-                parameters,
-                trainable,
-            }
-        });
+        let nodes = self.topology.nodes.iter().zip(&self.nodes).enumerate().map(
+            |(position, (node, built))| {
+                let (parameters, trainable) = self.count(&node.name);
+                NodeDescription {
+                    name: node.name.clone(),
+                    kind: node.layer.kind(),
+                    description: built.description.clone(),
+                    input: built.input,
+                    output: built.output,
+                    parameters,
+                    trainable,
+                    path: self.path(position),
+                }
+            },
+        );
+        let edges = self
+            .topology
+            .edges
+            .iter()
+            .zip(&self.edges)
+            .map(|(edge, built)| {
+                let (parameters, trainable) = self.count(&edge.path());
+                EdgeDescription {
+                    from: edge.from.clone(),
+                    to: edge.to.clone(),
+                    combine: edge.combine,
+                    map: built.description(),
+                    delay: edge.delay,
+                    initial: edge.initial,
+                    parameters,
+                    trainable,
+                }
+            });
         Description {
             input: self.topology.input,
             nodes: nodes.collect(),
@@ -129,10 +136,16 @@ impl<F: Float> Network<F> {
 
     /// The numbers in the parameters below a path, and how many of them are trainable.
     fn count(&self, path: &str) -> (usize, usize) {
-        let below = |name: &str| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        self.params.iter().filter(|(_, p)| below(p.name())).fold((0, 0), |(all, trainable), (_, p)| {
-            let n = p.value.len();
-            (all + n, trainable + if p.trainable() { n } else { 0 })
-        })
+        let below = |name: &str| {
+            name.strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.params.iter().filter(|(_, p)| below(p.name())).fold(
+            (0, 0),
+            |(all, trainable), (_, p)| {
+                let n = p.value.len();
+                (all + n, trainable + if p.trainable() { n } else { 0 })
+            },
+        )
     }
 }

@@ -52,16 +52,31 @@ impl BuiltEdge {
         scope: &mut Scope<F>,
     ) -> Result<Self> {
         let from = topology.position(&edge.from).expect("ends were checked");
-        let to = if edge.to == INPUT { None } else { topology.position(&edge.to) };
+        let to = if edge.to == INPUT {
+            None
+        } else {
+            topology.position(&edge.to)
+        };
         let source = nodes[from].output;
         let joined = to.map_or(topology.input, |to| nodes[to].input);
         let target = to.and_then(|to| nodes[to].sum).unwrap_or(joined.shape);
         if source.kind != ValueKind::Float || joined.kind != ValueKind::Float {
-            let detail = format!("{:?} gives {}; {:?} takes {}", edge.from, source.kind, edge.to, joined.kind);
-            return Err(edge.error("does not carry numbers", detail, "feed back a layer that gives numbers"));
+            let detail = format!(
+                "{:?} gives {}; {:?} takes {}",
+                edge.from, source.kind, edge.to, joined.kind
+            );
+            return Err(edge.error(
+                "does not carry numbers",
+                detail,
+                "feed back a layer that gives numbers",
+            ));
         }
         scope.enter(edge.path());
-        let place = || Destination { node: to.map(|to| &nodes[to]), input: joined.shape, target };
+        let place = || Destination {
+            node: to.map(|to| &nodes[to]),
+            input: joined.shape,
+            target,
+        };
         let map = Self::map(edge, source, target, scope, place)?;
         let gate = match edge.combine {
             Combine::Gate => Some(Self::gate_weights(edge, source, target, scope)?),
@@ -69,10 +84,23 @@ impl BuiltEdge {
         };
         let initial = match edge.initial {
             Initial::Zeros => None,
-            Initial::Learned => Some(scope.param_with("initial", Tensor::zeros_of(source.shape), Role::State)?),
+            Initial::Learned => {
+                Some(scope.param_with("initial", Tensor::zeros_of(source.shape), Role::State)?)
+            }
         };
         let place = format!("feedback {:?} -> {:?}", edge.from, edge.to);
-        Ok(Self { from, to, delay: edge.delay, combine: edge.combine, place, source, target, map, gate, initial })
+        Ok(Self {
+            from,
+            to,
+            delay: edge.delay,
+            combine: edge.combine,
+            place,
+            source,
+            target,
+            map,
+            gate,
+            initial,
+        })
     }
 
     fn map<'a, F: Float>(
@@ -90,7 +118,11 @@ impl BuiltEdge {
                 return Ok(Map::Identity);
             }
             let destination = destination();
-            let detail = format!("{:?} gives {source}; {}", edge.from, destination.describe(edge));
+            let detail = format!(
+                "{:?} gives {source}; {}",
+                edge.from,
+                destination.describe(edge)
+            );
             let help = destination.ways_out(edge, source);
             return Err(edge.error("cannot be added without weights", detail, help));
         }
@@ -101,32 +133,68 @@ impl BuiltEdge {
         let init = Initializer::GlorotUniform { gain: GAIN };
         if same_lead {
             let last = target.len() - 1;
-            let id = scope.param("weight", [source.shape[last], target[last]], &init, Role::Weight)?;
+            let id = scope.param(
+                "weight",
+                [source.shape[last], target[last]],
+                &init,
+                Role::Weight,
+            )?;
             return Ok(Map::LastAxis(id));
         }
-        let id = scope.param("weight", [source.elements(), target.elements()], &init, Role::Weight)?;
+        let id = scope.param(
+            "weight",
+            [source.elements(), target.elements()],
+            &init,
+            Role::Weight,
+        )?;
         Ok(Map::Flat(id))
     }
 
-    fn gate_weights<F: Float>(edge: &Edge, source: Spec, target: Shape, scope: &mut Scope<F>) -> Result<(ParamId, ParamId)> {
+    fn gate_weights<F: Float>(
+        edge: &Edge,
+        source: Spec,
+        target: Shape,
+        scope: &mut Scope<F>,
+    ) -> Result<(ParamId, ParamId)> {
         if source.shape.len() != 1 || target.len() != 1 {
-            let detail = format!("{:?} gives {source}; it joins {}", edge.from, Spec::float(target));
-            let help = "a gate looks at whole feature vectors: put a Flatten before, or drop .gate()";
+            let detail = format!(
+                "{:?} gives {source}; it joins {}",
+                edge.from,
+                Spec::float(target)
+            );
+            let help =
+                "a gate looks at whole feature vectors: put a Flatten before, or drop .gate()";
             return Err(edge.error("cannot be gated", detail, help));
         }
         let init = Initializer::GlorotUniform { gain: GAIN };
-        let weight = scope.param("gate_weight", [target[0] + source.shape[0], target[0]], &init, Role::Weight)?;
-        let bias = scope.param("gate_bias", [target[0]], &Initializer::Constant(GATE_BIAS), Role::Bias)?;
+        let weight = scope.param(
+            "gate_weight",
+            [target[0] + source.shape[0], target[0]],
+            &init,
+            Role::Weight,
+        )?;
+        let bias = scope.param(
+            "gate_bias",
+            [target[0]],
+            &Initializer::Constant(GATE_BIAS),
+            Role::Bias,
+        )?;
         Ok((weight, bias))
     }
 
     /// The value that the edge carries while its source has none yet, or `None` for zeros that change nothing.
-    pub(super) fn initial_value<F: Float>(&self, cx: &mut Context<'_, F>, batch: usize) -> Option<Var<F>> {
+    pub(super) fn initial_value<F: Float>(
+        &self,
+        cx: &mut Context<'_, F>,
+        batch: usize,
+    ) -> Option<Var<F>> {
         let mut extents = vec![batch];
         extents.extend(self.source.shape.iter());
         match self.initial {
             Some(id) => Some(cx.param(id).broadcast_to(extents)),
-            None if self.combine == Combine::Concat => Some(Var::constant(Tensor::zeros_of(extents))),
+            None if self.combine == Combine::Concat => {
+                Some(Var::constant(Tensor::zeros_of(extents)))
+            }
             None => None,
         }
     }
@@ -141,7 +209,9 @@ impl BuiltEdge {
             None => u + &mapped,
             Some((weight, bias)) => {
                 let both = Var::concat(&[u, r], 1);
-                let gate = both.linear(&cx.param(weight), Some(&cx.param(bias))).sigmoid();
+                let gate = both
+                    .linear(&cx.param(weight), Some(&cx.param(bias)))
+                    .sigmoid();
                 u + &(gate * mapped)
             }
         }
@@ -155,7 +225,9 @@ impl BuiltEdge {
                 let batch = r.shape()[0];
                 let mut extents = vec![batch];
                 extents.extend(self.target.iter());
-                r.reshape([batch, self.source.elements()]).linear(&cx.param(id), None).reshape(extents)
+                r.reshape([batch, self.source.elements()])
+                    .linear(&cx.param(id), None)
+                    .reshape(extents)
             }
         }
     }
@@ -163,18 +235,32 @@ impl BuiltEdge {
     /// What the weights of the edge do, for summaries.
     pub(super) fn description(&self) -> String {
         let how = match self.map {
-            Map::Identity if self.combine == Combine::Concat => format!("widens by {}", features(self.source.shape)),
+            Map::Identity if self.combine == Combine::Concat => {
+                format!("widens by {}", features(self.source.shape))
+            }
             Map::Identity => "as it is".to_owned(),
             Map::LastAxis(_) | Map::Flat(_) => {
-                format!("learned {} -> {}", features(self.source.shape), features(self.target))
+                format!(
+                    "learned {} -> {}",
+                    features(self.source.shape),
+                    features(self.target)
+                )
             }
         };
-        if self.gate.is_some() { format!("{how}, gated") } else { how }
+        if self.gate.is_some() {
+            format!("{how}, gated")
+        } else {
+            how
+        }
     }
 }
 
 fn features(shape: Shape) -> String {
-    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x")
+    shape
+        .iter()
+        .map(usize::to_string)
+        .collect::<Vec<_>>()
+        .join("x")
 }
 
 /// Where an edge would join, for the message that it cannot.
@@ -189,7 +275,10 @@ impl<F: Float> Destination<'_, F> {
     fn describe(&self, edge: &Edge) -> String {
         let target = Spec::float(self.target);
         match self.node {
-            Some(node) => format!("{:?} ({}) sums feedback into {target}", edge.to, node.description),
+            Some(node) => format!(
+                "{:?} ({}) sums feedback into {target}",
+                edge.to, node.description
+            ),
             None => format!("the input takes feedback into {target}"),
         }
     }
@@ -200,7 +289,10 @@ impl<F: Float> Destination<'_, F> {
         match (source.shape.len(), self.input.len()) {
             (1, 1) => {
                 let width = self.input[0] + source.shape[0];
-                format!("{learn}, or use .concat() to widen {:?} to {width} inputs", edge.to)
+                format!(
+                    "{learn}, or use .concat() to widen {:?} to {width} inputs",
+                    edge.to
+                )
             }
             _ => learn,
         }

@@ -64,12 +64,18 @@ impl<F: Float> Network<F> {
 
     /// Kind and shape of one sample of the output.
     pub fn output_spec(&self) -> Spec {
-        self.nodes.last().map_or(self.topology.input, |node| node.output)
+        self.nodes
+            .last()
+            .map_or(self.topology.input, |node| node.output)
     }
 
     /// The most iterations that a run of the default schedule makes; 1 without feedback.
     pub fn iterations(&self) -> usize {
-        if self.edges.is_empty() { 1 } else { self.topology.schedule.iterations() }
+        if self.edges.is_empty() {
+            1
+        } else {
+            self.topology.schedule.iterations()
+        }
     }
 
     /// The output after the last iteration of the default schedule.

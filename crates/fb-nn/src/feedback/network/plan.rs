@@ -31,8 +31,16 @@ pub(super) struct Joining {
 
 impl Plan {
     pub(super) fn new<F: Float>(nodes: &[BuiltNode<F>], edges: &[BuiltEdge]) -> Self {
-        let first = edges.iter().map(|edge| edge.to.unwrap_or(0)).min().unwrap_or(nodes.len());
-        let end = edges.iter().map(|edge| edge.from + 1).max().unwrap_or(nodes.len());
+        let first = edges
+            .iter()
+            .map(|edge| edge.to.unwrap_or(0))
+            .min()
+            .unwrap_or(nodes.len());
+        let end = edges
+            .iter()
+            .map(|edge| edge.from + 1)
+            .max()
+            .unwrap_or(nodes.len());
         let mut into_node: Vec<Joining> = nodes.iter().map(|_| Joining::default()).collect();
         let mut into_input = Vec::new();
         let mut memory = vec![0; nodes.len()];
@@ -45,8 +53,17 @@ impl Plan {
             }
         }
         let hoisted = into_input.is_empty()
-            && into_node.get(first).is_some_and(|joining| joining.concat.is_empty())
+            && into_node
+                .get(first)
+                .is_some_and(|joining| joining.concat.is_empty())
             && nodes.get(first).is_some_and(|node| node.sum.is_some());
-        Self { first, end, into_input, into_node, hoisted, memory }
+        Self {
+            first,
+            end,
+            into_input,
+            into_node,
+            hoisted,
+            memory,
+        }
     }
 }

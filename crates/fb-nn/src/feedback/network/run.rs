@@ -33,7 +33,11 @@ pub struct RunOptions<'a> {
 
 impl Default for RunOptions<'_> {
     fn default() -> Self {
-        Self { schedule: None, gradient: &Bptt, wanted: Wanted::Last }
+        Self {
+            schedule: None,
+            gradient: &Bptt,
+            wanted: Wanted::Last,
+        }
     }
 }
 
@@ -78,21 +82,37 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// The input is not what the network was built for, the schedule is not valid, or (in a
     /// [checked](Context::checked) pass) a NaN or infinity appears.
-    pub fn run(&self, cx: &mut Context<'_, F>, input: impl Into<Value<F>>, options: &RunOptions<'_>) -> Result<Trajectory<F>> {
+    pub fn run(
+        &self,
+        cx: &mut Context<'_, F>,
+        input: impl Into<Value<F>>,
+        options: &RunOptions<'_>,
+    ) -> Result<Trajectory<F>> {
         let input = input.into();
         check_input(&input, self.topology.input)?;
         let gradient = gradient_name(options.gradient);
         let (first, end) = (self.plan.first, self.plan.end);
         let before = self.chain(cx, 0..first.min(end), input)?;
         if self.edges.is_empty() {
-            return Ok(Trajectory { outputs: vec![before], iterations: 1, gradient });
+            return Ok(Trajectory {
+                outputs: vec![before],
+                iterations: 1,
+                gradient,
+            });
         }
         if let Some(schedule) = options.schedule {
             schedule.validate()?;
         }
-        let iterations = options.schedule.unwrap_or(&*self.topology.schedule).iterations();
+        let iterations = options
+            .schedule
+            .unwrap_or(&*self.topology.schedule)
+            .iterations();
         let mut run = Loop::new(self, cx, before)?;
-        let mut outputs = Vec::with_capacity(if options.wanted == Wanted::Every { iterations } else { 1 });
+        let mut outputs = Vec::with_capacity(if options.wanted == Wanted::Every {
+            iterations
+        } else {
+            1
+        });
         for iteration in 1..=iterations {
             cx.enter_iteration(Some(iteration));
             let wanted = options.wanted == Wanted::Every || iteration == iterations;
@@ -104,21 +124,39 @@ impl<F: Float> Network<F> {
                 Ok(())
             };
             let records = options.gradient.records(iteration, iterations);
-            if records { step(cx)? } else { cx.without_gradients(step)? }
+            if records {
+                step(cx)?
+            } else {
+                cx.without_gradients(step)?
+            }
         }
         cx.enter_iteration(None);
-        Ok(Trajectory { outputs, iterations, gradient })
+        Ok(Trajectory {
+            outputs,
+            iterations,
+            gradient,
+        })
     }
 
     /// Runs a part of the chain that no feedback joins.
-    fn chain(&self, cx: &mut Context<'_, F>, range: std::ops::Range<usize>, mut value: Value<F>) -> Result<Value<F>> {
+    fn chain(
+        &self,
+        cx: &mut Context<'_, F>,
+        range: std::ops::Range<usize>,
+        mut value: Value<F>,
+    ) -> Result<Value<F>> {
         for position in range {
             value = self.forward_node(cx, position, value)?;
         }
         Ok(value)
     }
 
-    fn forward_node(&self, cx: &mut Context<'_, F>, position: usize, value: Value<F>) -> Result<Value<F>> {
+    fn forward_node(
+        &self,
+        cx: &mut Context<'_, F>,
+        position: usize,
+        value: Value<F>,
+    ) -> Result<Value<F>> {
         let node = &self.nodes[position];
         cx.enter_layer(&self.topology.nodes[position].name);
         let output = match (node.module.as_simple(), &value) {
@@ -150,12 +188,23 @@ impl<'a, F: Float> Loop<'a, F> {
         let hoisted = match (&entry, plan.hoisted) {
             (Value::Float(x), true) => {
                 cx.enter_layer(&network.topology.nodes[plan.first].name);
-                split(&network.nodes[plan.first]).map(|module| module.project(cx, x)).transpose()?
+                split(&network.nodes[plan.first])
+                    .map(|module| module.project(cx, x))
+                    .transpose()?
             }
             _ => None,
         };
-        let memory = plan.memory.iter().map(|&length| VecDeque::with_capacity(length)).collect();
-        Ok(Self { network, entry, hoisted, memory })
+        let memory = plan
+            .memory
+            .iter()
+            .map(|&length| VecDeque::with_capacity(length))
+            .collect();
+        Ok(Self {
+            network,
+            entry,
+            hoisted,
+            memory,
+        })
     }
 
     /// One iteration; returns the value of the last layer that feeds back.
@@ -187,7 +236,12 @@ impl<'a, F: Float> Loop<'a, F> {
         Ok(value)
     }
 
-    fn node(&mut self, cx: &mut Context<'_, F>, position: usize, value: Value<F>) -> Result<Value<F>> {
+    fn node(
+        &mut self,
+        cx: &mut Context<'_, F>,
+        position: usize,
+        value: Value<F>,
+    ) -> Result<Value<F>> {
         let network = self.network;
         let joining = &network.plan.into_node[position];
         if joining.concat.is_empty() && joining.sum.is_empty() {
@@ -212,14 +266,21 @@ impl<'a, F: Float> Loop<'a, F> {
         };
         let joined = self.join_all(cx, &joining.sum, Value::Float(sum))?;
         cx.enter_layer(&network.topology.nodes[position].name);
-        let Value::Float(joined) = joined else { unreachable!("joining keeps the kind") };
+        let Value::Float(joined) = joined else {
+            unreachable!("joining keeps the kind")
+        };
         let output = Value::Float(module.finish(cx, joined)?);
         check_finite(cx, &output, || cx.place_without_iteration())?;
         Ok(output)
     }
 
     /// Joins the value with what the given edges carry now.
-    fn join_all(&mut self, cx: &mut Context<'_, F>, edges: &[usize], value: Value<F>) -> Result<Value<F>> {
+    fn join_all(
+        &mut self,
+        cx: &mut Context<'_, F>,
+        edges: &[usize],
+        value: Value<F>,
+    ) -> Result<Value<F>> {
         let Value::Float(mut u) = value else {
             return Ok(value);
         };
@@ -272,9 +333,11 @@ fn check_input<F: Float>(input: &Value<F>, spec: Spec) -> Result<()> {
         return Ok(());
     }
     let help = if input.kind() == spec.kind && **input.shape() == *spec.shape {
-        "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)".to_owned()
+        "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)"
+            .to_owned()
     } else {
-        "the network's input shape was given to Sequential::input, without the batch axis".to_owned()
+        "the network's input shape was given to Sequential::input, without the batch axis"
+            .to_owned()
     };
     Err(Error::Data {
         place: "the network's input".to_owned(),
@@ -293,7 +356,11 @@ fn no_output<F: Float>(cx: &Context<'_, F>) -> Error {
     }
 }
 
-fn check_finite<F: Float>(cx: &Context<'_, F>, value: &Value<F>, place: impl FnOnce() -> String) -> Result<()> {
+fn check_finite<F: Float>(
+    cx: &Context<'_, F>,
+    value: &Value<F>,
+    place: impl FnOnce() -> String,
+) -> Result<()> {
     match value {
         Value::Float(v) => check_finite_var(cx, v, place),
         _ => Ok(()),
@@ -301,17 +368,27 @@ fn check_finite<F: Float>(cx: &Context<'_, F>, value: &Value<F>, place: impl FnO
 }
 
 /// In a checked pass, refuses NaN and infinity.
-fn check_finite_var<F: Float>(cx: &Context<'_, F>, v: &Var<F>, place: impl FnOnce() -> String) -> Result<()> {
+fn check_finite_var<F: Float>(
+    cx: &Context<'_, F>,
+    v: &Var<F>,
+    place: impl FnOnce() -> String,
+) -> Result<()> {
     if !cx.is_checked() || v.tensor().is_all_finite() {
         return Ok(());
     }
     let batch = v.shape().first().copied().unwrap_or(1).max(1);
     let per_row = (v.tensor().len() / batch).max(1);
     let position = v.tensor().iter().position(|x| !x.is_finite()).unwrap_or(0);
-    let kind = if v.tensor().iter().any(|x| x.is_nan()) { "NaN" } else { "an infinity" };
+    let kind = if v.tensor().iter().any(|x| x.is_nan()) {
+        "NaN"
+    } else {
+        "an infinity"
+    };
     let help = match (ValueKind::Float, kind) {
         (_, "NaN") => "look for it in the data, or lower the learning rate",
-        _ => "lower the learning rate, clip gradients with .clip(Clip::Norm(1.0)), or bound the loop with Tanh",
+        _ => {
+            "lower the learning rate, clip gradients with .clip(Clip::Norm(1.0)), or bound the loop with Tanh"
+        }
     };
     Err(Error::NonFinite {
         place: place(),

@@ -20,14 +20,34 @@ impl<F> Output<F> {
     pub(super) fn split_rows(self, middle: usize) -> (Self, Self) {
         assert!(middle <= self.rows);
         let start = self.start.wrapping_add(middle * self.row_stride);
-        (Self { rows: middle, ..self }, Self { start, rows: self.rows - middle, ..self })
+        (
+            Self {
+                rows: middle,
+                ..self
+            },
+            Self {
+                start,
+                rows: self.rows - middle,
+                ..self
+            },
+        )
     }
 
     /// The columns before `middle` and those from it on.
     pub(super) fn split_columns(self, middle: usize) -> (Self, Self) {
         assert!(middle <= self.columns);
         let start = self.start.wrapping_add(middle);
-        (Self { columns: middle, ..self }, Self { start, columns: self.columns - middle, ..self })
+        (
+            Self {
+                columns: middle,
+                ..self
+            },
+            Self {
+                start,
+                columns: self.columns - middle,
+                ..self
+            },
+        )
     }
 
     /// One row of the block.
@@ -36,12 +56,20 @@ impl<F> Output<F> {
         assert!(row < self.rows);
         // SAFETY: `products` checked that the whole matrix lies in the caller's slice, blocks are parts of it, and
         // `&mut self` makes the row exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.columns) }
+        unsafe {
+            std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.columns)
+        }
     }
 }
 
 /// `c = alpha·a·b (+ c)` with `a.columns > 0`.
-pub(super) fn product<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, accumulate: bool, c: &mut Output<F>) {
+pub(super) fn product<F: Float>(
+    alpha: F,
+    a: MatRef<'_, F>,
+    b: MatRef<'_, F>,
+    accumulate: bool,
+    c: &mut Output<F>,
+) {
     #[cfg(target_arch = "x86_64")]
     if x86::product(alpha, a, b, accumulate, c) {
         return;
@@ -57,13 +85,23 @@ mod x86 {
     use std::ptr::null;
 
     /// Does the product if the processor has the instructions for it; whether it did.
-    pub(super) fn product<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, accumulate: bool, c: &mut Output<F>) -> bool {
+    pub(super) fn product<F: Float>(
+        alpha: F,
+        a: MatRef<'_, F>,
+        b: MatRef<'_, F>,
+        accumulate: bool,
+        c: &mut Output<F>,
+    ) -> bool {
         let instructions = match instruction_set() {
             InstructionSet::Avx512 => InstrSet::Avx512,
             InstructionSet::Avx2 => InstrSet::Avx256,
             InstructionSet::Portable => return false,
         };
-        let dtype = if TypeId::of::<F>() == TypeId::of::<f32>() { DType::F32 } else { DType::F64 };
+        let dtype = if TypeId::of::<F>() == TypeId::of::<f32>() {
+            DType::F32
+        } else {
+            DType::F64
+        };
         // SAFETY: `products` checked that both views and the output lie within their slices, the output is exclusive,
         // `F` is f32 or f64 (the trait is sealed) as `dtype` says, and the instruction set was detected.
         unsafe {
@@ -80,7 +118,11 @@ mod x86 {
                 null(),
                 null(),
                 DstKind::Full,
-                if accumulate { Accum::Add } else { Accum::Replace },
+                if accumulate {
+                    Accum::Add
+                } else {
+                    Accum::Replace
+                },
                 a.data.as_ptr().add(a.offset).cast(),
                 a.row_stride,
                 a.column_stride,
@@ -99,7 +141,13 @@ mod x86 {
     }
 }
 
-fn portable<F: Float>(alpha: F, a: MatRef<'_, F>, b: MatRef<'_, F>, accumulate: bool, c: &mut Output<F>) {
+fn portable<F: Float>(
+    alpha: F,
+    a: MatRef<'_, F>,
+    b: MatRef<'_, F>,
+    accumulate: bool,
+    c: &mut Output<F>,
+) {
     let beta = if accumulate { 1.0_f64 } else { 0.0 };
     macro_rules! call {
         ($gemm:path, $type:ty) => {

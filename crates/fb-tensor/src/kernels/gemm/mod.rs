@@ -32,7 +32,14 @@ pub(crate) struct MatRef<'a, F> {
 impl<'a, F> MatRef<'a, F> {
     /// A matrix stored row by row from the start of the slice.
     pub(crate) fn row_major(data: &'a [F], rows: usize, columns: usize) -> Self {
-        Self { data, offset: 0, rows, columns, row_stride: columns as isize, column_stride: 1 }
+        Self {
+            data,
+            offset: 0,
+            rows,
+            columns,
+            row_stride: columns as isize,
+            column_stride: 1,
+        }
     }
 
     /// The same elements with rows and columns exchanged.
@@ -47,7 +54,14 @@ impl<'a, F> MatRef<'a, F> {
     }
 
     fn check(&self) {
-        check_bounds(self.data.len(), self.offset, [(self.rows, self.row_stride), (self.columns, self.column_stride)]);
+        check_bounds(
+            self.data.len(),
+            self.offset,
+            [
+                (self.rows, self.row_stride),
+                (self.columns, self.column_stride),
+            ],
+        );
     }
 }
 
@@ -67,8 +81,12 @@ fn check_bounds(len: usize, offset: usize, axes: [(usize, isize); 2]) {
     // Saturation keeps absurd strides absurd: they fail the comparison.
     let reach = axes.map(|(extent, stride)| stride.saturating_mul(extent as isize - 1));
     let offset = offset as isize;
-    let low = offset.saturating_add(reach[0].min(0)).saturating_add(reach[1].min(0));
-    let high = offset.saturating_add(reach[0].max(0)).saturating_add(reach[1].max(0));
+    let low = offset
+        .saturating_add(reach[0].min(0))
+        .saturating_add(reach[1].min(0));
+    let high = offset
+        .saturating_add(reach[0].max(0))
+        .saturating_add(reach[1].max(0));
     if offset < 0 || low < 0 || high < 0 || high as usize >= len {
         out_of_bounds(len, offset, axes);
     }
@@ -100,7 +118,12 @@ pub(crate) fn product<F: Float>(
 /// `c = alpha·Σ aᵢ·bᵢ`, or `c += …` if `accumulate`: one product over a list of factors, without joining them.
 ///
 /// This is how the weight gradients of all steps of a loop are added up.
-pub(crate) fn products<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], accumulate: bool, c: MatMut<'_, F>) {
+pub(crate) fn products<F: Float>(
+    alpha: F,
+    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    accumulate: bool,
+    c: MatMut<'_, F>,
+) {
     let (m, n) = (c.rows, c.columns);
     let mut multiply_adds = 0;
     for (a, b) in factors {
@@ -132,7 +155,10 @@ fn check_factors<F>(a: &MatRef<'_, F>, b: &MatRef<'_, F>, c: &MatMut<'_, F>) {
 /// The output as a block that can be split between threads.
 #[inline]
 fn output<F>(c: MatMut<'_, F>) -> backend::Output<F> {
-    let elements = c.rows.checked_mul(c.columns).expect("an output of this size fits in memory");
+    let elements = c
+        .rows
+        .checked_mul(c.columns)
+        .expect("an output of this size fits in memory");
     assert!(
         c.data.len() >= elements,
         "output of {} x {} needs {elements} elements, has {}",
@@ -140,17 +166,38 @@ fn output<F>(c: MatMut<'_, F>) -> backend::Output<F> {
         c.columns,
         c.data.len()
     );
-    backend::Output { start: c.data.as_mut_ptr(), rows: c.rows, columns: c.columns, row_stride: c.columns }
+    backend::Output {
+        start: c.data.as_mut_ptr(),
+        rows: c.rows,
+        columns: c.columns,
+        row_stride: c.columns,
+    }
 }
 
 /// Halves the longer side of the output while the parts are worth a thread of their own.
-fn split<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], accumulate: bool, c: backend::Output<F>, multiply_adds: usize) {
+fn split<F: Float>(
+    alpha: F,
+    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    accumulate: bool,
+    c: backend::Output<F>,
+    multiply_adds: usize,
+) {
     let threads = threads::count();
-    let parts = if threads::worth_splitting(multiply_adds / MULTIPLY_ADDS_PER_NS) { threads } else { 1 };
+    let parts = if threads::worth_splitting(multiply_adds / MULTIPLY_ADDS_PER_NS) {
+        threads
+    } else {
+        1
+    };
     split_into(alpha, factors, accumulate, c, parts);
 }
 
-fn split_into<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], accumulate: bool, c: backend::Output<F>, parts: usize) {
+fn split_into<F: Float>(
+    alpha: F,
+    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    accumulate: bool,
+    c: backend::Output<F>,
+    parts: usize,
+) {
     let by_rows = c.rows >= c.columns;
     let side = c.rows.max(c.columns);
     if parts <= 1 || side < 2 * MIN_PART {
@@ -158,7 +205,11 @@ fn split_into<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], ac
     }
     let half = parts / 2;
     let middle = (side * half / parts).next_multiple_of(MIN_PART).min(side);
-    let (low, high) = if by_rows { c.split_rows(middle) } else { c.split_columns(middle) };
+    let (low, high) = if by_rows {
+        c.split_rows(middle)
+    } else {
+        c.split_columns(middle)
+    };
     let cut = |first: bool| -> Vec<(MatRef<'_, F>, MatRef<'_, F>)> {
         factors
             .iter()
@@ -166,12 +217,34 @@ fn split_into<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], ac
                 (true, true) => (MatRef { rows: middle, ..a }, b),
                 (true, false) => {
                     let offset = a.offset.wrapping_add_signed(a.row_stride * middle as isize);
-                    (MatRef { rows: side - middle, offset, ..a }, b)
+                    (
+                        MatRef {
+                            rows: side - middle,
+                            offset,
+                            ..a
+                        },
+                        b,
+                    )
                 }
-                (false, true) => (a, MatRef { columns: middle, ..b }),
+                (false, true) => (
+                    a,
+                    MatRef {
+                        columns: middle,
+                        ..b
+                    },
+                ),
                 (false, false) => {
-                    let offset = b.offset.wrapping_add_signed(b.column_stride * middle as isize);
-                    (a, MatRef { columns: side - middle, offset, ..b })
+                    let offset = b
+                        .offset
+                        .wrapping_add_signed(b.column_stride * middle as isize);
+                    (
+                        a,
+                        MatRef {
+                            columns: side - middle,
+                            offset,
+                            ..b
+                        },
+                    )
                 }
             })
             .collect()
@@ -185,7 +258,12 @@ fn split_into<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], ac
     );
 }
 
-fn serial<F: Float>(alpha: F, factors: &[(MatRef<'_, F>, MatRef<'_, F>)], accumulate: bool, mut c: backend::Output<F>) {
+fn serial<F: Float>(
+    alpha: F,
+    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    accumulate: bool,
+    mut c: backend::Output<F>,
+) {
     let mut accumulate = accumulate;
     for &(a, b) in factors {
         if a.columns == 0 {
@@ -215,14 +293,20 @@ mod tests {
         let mut state = seed.wrapping_mul(2_654_435_769).wrapping_add(12345);
         (0..n)
             .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 ((state >> 40) as f32 / 16_777_216.0) - 0.5
             })
             .collect()
     }
 
     fn view(data: &[f32], rows: usize, columns: usize, transposed: bool) -> MatRef<'_, f32> {
-        if transposed { MatRef::row_major(data, columns, rows).transposed() } else { MatRef::row_major(data, rows, columns) }
+        if transposed {
+            MatRef::row_major(data, columns, rows).transposed()
+        } else {
+            MatRef::row_major(data, rows, columns)
+        }
     }
 
     proptest! {
@@ -264,11 +348,27 @@ mod tests {
         let (a, b) = (values(m * k, 1), values(k * n, 2));
         let run = || {
             let mut c = vec![0.0; m * n];
-            product(1.0, view(&a, m, k, false), view(&b, k, n, false), false, MatMut { data: &mut c, rows: m, columns: n });
+            product(
+                1.0,
+                view(&a, m, k, false),
+                view(&b, k, n, false),
+                false,
+                MatMut {
+                    data: &mut c,
+                    rows: m,
+                    columns: n,
+                },
+            );
             c
         };
         let pools: Vec<Vec<f32>> = [1, 2, 4]
-            .map(|n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(run))
+            .map(|n| {
+                rayon::ThreadPoolBuilder::new()
+                    .num_threads(n)
+                    .build()
+                    .unwrap()
+                    .install(run)
+            })
             .into();
         assert_eq!(pools[0], pools[1]);
         assert_eq!(pools[0], pools[2]);
@@ -280,9 +380,20 @@ mod tests {
         let ks = [0, 5, 64, 1];
         let a: Vec<Vec<f32>> = ks.iter().map(|&k| values(m * k, k as u64)).collect();
         let b: Vec<Vec<f32>> = ks.iter().map(|&k| values(k * n, 100 + k as u64)).collect();
-        let factors: Vec<_> = (0..ks.len()).map(|i| (view(&a[i], m, ks[i], true), view(&b[i], ks[i], n, false))).collect();
+        let factors: Vec<_> = (0..ks.len())
+            .map(|i| (view(&a[i], m, ks[i], true), view(&b[i], ks[i], n, false)))
+            .collect();
         let mut got = vec![7.0; m * n];
-        products(1.0, &factors, false, MatMut { data: &mut got, rows: m, columns: n });
+        products(
+            1.0,
+            &factors,
+            false,
+            MatMut {
+                data: &mut got,
+                rows: m,
+                columns: n,
+            },
+        );
         let mut want = vec![0.0; m * n];
         for &(a, b) in &factors {
             reference::product(1.0, a, b, true, &mut want);
@@ -296,6 +407,16 @@ mod tests {
     #[should_panic(expected = "leaves its slice")]
     fn a_view_beyond_its_slice_is_refused() {
         let a = [0.0_f32; 5];
-        product(1.0, MatRef::row_major(&a, 2, 3), MatRef::row_major(&a, 3, 1), false, MatMut { data: &mut [0.0; 2], rows: 2, columns: 1 });
+        product(
+            1.0,
+            MatRef::row_major(&a, 2, 3),
+            MatRef::row_major(&a, 3, 1),
+            false,
+            MatMut {
+                data: &mut [0.0; 2],
+                rows: 2,
+                columns: 1,
+            },
+        );
     }
 }

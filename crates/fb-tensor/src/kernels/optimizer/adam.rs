@@ -49,6 +49,17 @@ multiversion! {
 /// # References
 /// D. Kingma, J. Ba, "Adam", ICLR 2015, algorithm 1; I. Loshchilov, F. Hutter, "Decoupled weight decay
 /// regularization", ICLR 2019, algorithm 2.
-pub fn adam<F: Float>(step: AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
-    for_each_part("adam", [value, m, v], gradient, &|[value, m, v], gradient| adam_part(step, value, gradient, m, v));
+pub fn adam<F: Float>(
+    step: AdamStep<F>,
+    value: &mut [F],
+    gradient: &[F],
+    m: &mut [F],
+    v: &mut [F],
+) {
+    for_each_part(
+        "adam",
+        [value, m, v],
+        gradient,
+        &|[value, m, v], gradient| adam_part(step, value, gradient, m, v),
+    );
 }

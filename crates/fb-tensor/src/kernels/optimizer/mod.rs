@@ -27,7 +27,10 @@ fn for_each_part<F: Float, const N: usize>(
     update: &(impl Fn([&mut [F]; N], &[F]) + Sync),
 ) {
     let len = gradient.len();
-    assert!(slices.iter().all(|s| s.len() == len), "{name}: value, gradient and moments differ in length");
+    assert!(
+        slices.iter().all(|s| s.len() == len),
+        "{name}: value, gradient and moments differ in length"
+    );
     split(slices, gradient, update);
 }
 
@@ -49,5 +52,8 @@ fn split<F: Float, const N: usize>(
         low
     });
     let (low_gradient, high_gradient) = gradient.split_at(middle);
-    rayon::join(|| split(low, low_gradient, update), || split(high, high_gradient, update));
+    rayon::join(
+        || split(low, low_gradient, update),
+        || split(high, high_gradient, update),
+    );
 }

@@ -97,17 +97,31 @@ pub fn rms_prop<F: Float>(
 ) {
     const NAME: &str = "rms_prop";
     match (mean, velocity) {
-        (None, None) => for_each_part(NAME, [value, square], gradient, &|[w, v], g| plain(step, w, g, v)),
+        (None, None) => for_each_part(NAME, [value, square], gradient, &|[w, v], g| {
+            plain(step, w, g, v)
+        }),
         (None, Some(velocity)) => {
-            for_each_part(NAME, [value, square, velocity], gradient, &|[w, v, u], g| with_velocity(step, w, g, v, u));
+            for_each_part(
+                NAME,
+                [value, square, velocity],
+                gradient,
+                &|[w, v, u], g| with_velocity(step, w, g, v, u),
+            );
         }
         (Some(mean), None) => {
-            for_each_part(NAME, [value, square, mean], gradient, &|[w, v, m], g| centred(step, w, g, v, m));
+            for_each_part(NAME, [value, square, mean], gradient, &|[w, v, m], g| {
+                centred(step, w, g, v, m)
+            });
         }
         (Some(mean), Some(velocity)) => {
-            for_each_part(NAME, [value, square, mean, velocity], gradient, &|[w, v, m, u], g| {
-                centred_with_velocity(step, w, g, v, m, u);
-            });
+            for_each_part(
+                NAME,
+                [value, square, mean, velocity],
+                gradient,
+                &|[w, v, m, u], g| {
+                    centred_with_velocity(step, w, g, v, m, u);
+                },
+            );
         }
     }
 }

@@ -58,15 +58,27 @@ multiversion! {
 /// # References
 /// I. Sutskever, J. Martens, G. Dahl, G. Hinton, "On the importance of initialization and momentum in deep learning",
 /// ICML 2013, section 2 (there with the rate inside the velocity).
-pub fn sgd<F: Float>(step: SgdStep<F>, value: &mut [F], gradient: &[F], velocity: Option<&mut [F]>) {
+pub fn sgd<F: Float>(
+    step: SgdStep<F>,
+    value: &mut [F],
+    gradient: &[F],
+    velocity: Option<&mut [F]>,
+) {
     match velocity {
-        None => for_each_part("sgd", [value], gradient, &|[value], gradient| plain(step, value, gradient)),
-        Some(velocity) => for_each_part("sgd", [value, velocity], gradient, &|[value, velocity], gradient| {
-            if step.nesterov {
-                nesterov(step, value, gradient, velocity);
-            } else {
-                heavy_ball(step, value, gradient, velocity);
-            }
+        None => for_each_part("sgd", [value], gradient, &|[value], gradient| {
+            plain(step, value, gradient)
         }),
+        Some(velocity) => for_each_part(
+            "sgd",
+            [value, velocity],
+            gradient,
+            &|[value, velocity], gradient| {
+                if step.nesterov {
+                    nesterov(step, value, gradient, velocity);
+                } else {
+                    heavy_ball(step, value, gradient, velocity);
+                }
+            },
+        ),
     }
 }
