@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 type Reader<T> = fn(&str, serde_json::Value) -> Result<Arc<T>>;
+type LossReader<F> = fn(&str, &'static str, serde_json::Value) -> Result<Box<dyn Loss<F>>>;
 
 /// A loss has no element type, but an object of it has: one reader for each.
 #[derive(Clone, Copy, Debug)]
 struct LossReaders {
-    single: fn(&str, &'static str, serde_json::Value) -> Result<Box<dyn Loss<f32>>>,
-    double: fn(&str, &'static str, serde_json::Value) -> Result<Box<dyn Loss<f64>>>,
+    single: LossReader<f32>,
+    double: LossReader<f64>,
 }
 
 /// The layers, schedules and losses that a file may name, by kind.

@@ -105,7 +105,7 @@ fn gradients_agree_with_differences() {
         for weights in [None, Some(&weights)] {
             gradcheck(
                 |vars| loss.forward(&vars[0], &target, weights).unwrap(),
-                &[output.clone()],
+                std::slice::from_ref(&output),
             )
             .unwrap_or_else(|error| panic!("{loss:?}: {error}"));
         }

@@ -240,3 +240,80 @@ impl Float for f64 {
         libm::erf(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every function at the edges of its domain; `few` ulps are allowed where a rounded value is expected.
+    fn edges<F: Float>() {
+        let f = F::from_f64;
+        let close = |got: F, want: f64| {
+            let spacing = F::EPSILON.to_f64() * want.abs();
+            assert!((got.to_f64() - want).abs() <= 4.0 * spacing, "{got} {want}");
+        };
+        for nan in [
+            F::NAN.exp(),
+            F::NAN.exp_m1(),
+            F::NAN.ln(),
+            F::NAN.ln_1p(),
+            F::NAN.sqrt(),
+            F::NAN.tanh(),
+            F::NAN.sigmoid(),
+            F::NAN.erf(),
+            F::NAN.maximum(F::ONE),
+            F::ONE.maximum(F::NAN),
+            F::NAN.minimum(F::ONE),
+            F::ONE.minimum(F::NAN),
+            f(-1.0).sqrt(),
+            f(-1.0).ln(),
+            f(-1.0).powf(f(0.5)),
+        ] {
+            assert!(nan.is_nan() && !nan.is_finite());
+        }
+        assert_eq!((-F::INFINITY).exp(), F::ZERO);
+        assert_eq!(F::INFINITY.exp(), F::INFINITY);
+        assert_eq!(f(1e6).exp(), F::INFINITY);
+        assert_eq!(f(-1e6).exp(), F::ZERO);
+        assert_eq!(F::ZERO.ln(), -F::INFINITY);
+        assert_eq!(F::INFINITY.ln(), F::INFINITY);
+        assert_eq!(F::INFINITY.tanh(), F::ONE);
+        assert_eq!((-F::INFINITY).tanh(), -F::ONE);
+        assert_eq!(F::INFINITY.sigmoid(), F::ONE);
+        assert_eq!((-F::INFINITY).sigmoid(), F::ZERO);
+        assert_eq!(F::INFINITY.erf(), F::ONE);
+        assert_eq!(f(2.5).round_ties_even(), f(2.0));
+        assert_eq!(f(-0.5).floor(), -F::ONE);
+        assert_eq!(f(-0.5).ceil(), F::ZERO);
+        assert_eq!(f(2.0).maximum(f(3.0)), f(3.0));
+        assert_eq!(f(2.0).minimum(-F::INFINITY), -F::INFINITY);
+        assert_eq!(F::select(true, F::ONE, F::NAN), F::ONE);
+        close(f(1e-3).exp_m1(), f(1e-3).to_f64().exp_m1());
+        close(f(1e-3).ln_1p(), f(1e-3).to_f64().ln_1p());
+        close(f(0.5).erf(), 0.520_499_877_813_046_5);
+        close(f(3.0).powi(-2), 1.0 / 9.0);
+        close(f(2.0).powf(f(0.5)), std::f64::consts::SQRT_2);
+        close(f(3.0).mul_add(f(4.0), f(5.0)), 17.0);
+        assert!(F::MAX.is_finite() && F::MIN < F::ZERO && F::EPSILON > F::ZERO);
+        for i in -4000..4000 {
+            let x = f(f64::from(i) * 0.01);
+            assert!(
+                x.tanh().abs() <= F::ONE
+                    && x.sigmoid() >= F::ZERO
+                    && x.sigmoid() <= F::ONE
+                    && x.exp() >= F::ZERO
+            );
+            assert_eq!(x.tanh(), -(-x).tanh());
+        }
+    }
+
+    #[test]
+    fn edges_of_single_precision() {
+        edges::<f32>();
+    }
+
+    #[test]
+    fn edges_of_double_precision() {
+        edges::<f64>();
+    }
+}

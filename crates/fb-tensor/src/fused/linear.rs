@@ -3,6 +3,7 @@
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Result};
 use crate::kernels::gemm::{self, MatMut};
+use crate::linalg::{forwards, runs_backwards};
 use crate::tensor::Tensor;
 
 impl<F: Float> Tensor<F> {
@@ -51,6 +52,9 @@ impl<F: Float> Tensor<F> {
                 right,
                 help: "the bias has one number for each output",
             });
+        }
+        if runs_backwards(self, 1) || runs_backwards(weight, 2) {
+            return forwards(self, 1).try_linear(&forwards(weight, 2), bias);
         }
         if self.rank() != 2 {
             let rows = self.as_rows();

@@ -35,7 +35,7 @@ multiversion! {
 multiversion! {
     fn chain_part_in_place [Op: UnaryOp, F: Float] (op: &Op, saved: &[F], gradient: &mut [F]) {
         for (g, &s) in gradient.iter_mut().zip(saved) {
-            *g = *g * op.derivative(s);
+            *g *= op.derivative(s);
         }
     }
 }

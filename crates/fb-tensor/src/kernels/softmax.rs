@@ -43,7 +43,7 @@ multiversion! {
             for row in output.chunks_exact_mut(length) {
                 let scale = F::ONE / F::from_f64(total(Sum, row));
                 for y in row {
-                    *y = *y * scale;
+                    *y *= scale;
                 }
             }
         }
@@ -85,10 +85,10 @@ multiversion! {
             exponentials(output);
             for (row, loss) in output.chunks_exact_mut(length).zip(losses) {
                 let sum = F::from_f64(total(Sum, row));
-                *loss = *loss + sum.ln();
+                *loss += sum.ln();
                 let scale = F::ONE / sum;
                 for y in row {
-                    *y = *y * scale;
+                    *y *= scale;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Result};
+use crate::kernels::copy;
 use crate::kernels::gemm::{self, MatMut, MatRef};
 use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
@@ -41,6 +42,9 @@ impl<F: Float> Tensor<F> {
     /// # Errors
     /// The inner extents differ, the batches do not broadcast, or an operand has no axes.
     pub fn try_matmul(&self, other: &Self) -> Result<Self> {
+        if runs_backwards(self, 1) || runs_backwards(other, 2) {
+            return forwards(self, 1).try_matmul(&forwards(other, 2));
+        }
         if let (&[m, k], &[k2, n]) = (self.dims(), other.dims())
             && k == k2
         {
@@ -115,9 +119,8 @@ impl<F: Float> Tensor<F> {
         }
         if other.rank() == 2 && self.is_contiguous() {
             // One weight matrix for all batches: a single tall product.
-            let mut shape = *self.shape();
-            let last = shape.len() - 1;
-            shape.extents_mut()[last] = n;
+            let last = self.rank() - 1;
+            let shape = self.shape().try_with_extent(last, n)?;
             let rows = self.dims()[..last].iter().product::<usize>();
             return Ok(self.reshape([rows, k]).try_matmul(other)?.reshape(shape));
         }
@@ -169,6 +172,26 @@ impl<F: Float> Tensor<F> {
     }
 }
 
+/// Whether the axis that is summed over, `from_end` axes from the end (a vector's only one), is a reversed view.
+///
+/// Kernels turn such an axis around, which would change the order of the sum and with it its bits.
+#[inline]
+pub(crate) fn runs_backwards<F: Float>(t: &Tensor<F>, from_end: usize) -> bool {
+    let strides = t.strides();
+    !strides.is_empty() && strides[strides.len().saturating_sub(from_end)] < 0
+}
+
+/// The tensor, copied if it [`runs_backwards`].
+pub(crate) fn forwards<F: Float>(t: &Tensor<F>, from_end: usize) -> Tensor<F> {
+    if !runs_backwards(t, from_end) {
+        return t.clone();
+    }
+    // A single row of a reversed matrix counts as contiguous, but its stride is still that of the matrix.
+    Tensor::filled_by(*t.shape(), |out| {
+        copy::gather(t.storage_slice(), t.layout(), out)
+    })
+}
+
 /// For every pair of matrices of a batched product, where each starts relative to its view's first element.
 fn batch_starts<F: Float>(
     left: &Tensor<F>,
@@ -217,6 +240,8 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
         && a.rank() == 2
         && b.rank() == 2
         && a.dim(0) == b.dim(0)
+        && !runs_backwards(a, 2)
+        && !runs_backwards(b, 2)
     {
         return Tensor::filled_by([m, n], |data| {
             let out = MatMut {
@@ -229,7 +254,7 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
     }
     let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs
         .iter()
-        .map(|(a, b)| (a.as_rows(), b.as_rows()))
+        .map(|(a, b)| (forwards(&a.as_rows(), 2), forwards(&b.as_rows(), 2)))
         .collect();
     for (a, b) in &rows {
         let fits = a.dim(1) == m && b.dim(1) == n && a.dim(0) == b.dim(0);

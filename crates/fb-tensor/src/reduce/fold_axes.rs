@@ -278,6 +278,6 @@ fn parts<F: Float>(t: &Tensor<F>, folded: &Folded) -> (Layout, Layout) {
 }
 
 const _: () = assert!(
-    BLOCK % LANES == 0,
+    BLOCK.is_multiple_of(LANES),
     "lanes are dealt whole rounds within a block"
 );

@@ -36,13 +36,20 @@ impl<T> Pool<T> {
         }
     }
 
+    #[inline(always)]
     fn heed_release(&mut self) {
         let epoch = EPOCH.load(Ordering::Relaxed);
         if self.epoch != epoch {
-            self.epoch = epoch;
-            self.free.iter_mut().for_each(|list| *list = Vec::new());
-            self.cached_bytes = 0;
+            self.empty(epoch);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn empty(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.free.iter_mut().for_each(|list| *list = Vec::new());
+        self.cached_bytes = 0;
     }
 }
 
@@ -75,8 +82,11 @@ pub fn release() {
 }
 
 /// The size class of a block, and the bytes that blocks of this class have.
+#[inline(always)]
 fn class_of(bytes: usize) -> (usize, usize) {
-    let bytes = bytes.max(64);
+    if bytes <= 64 {
+        return (0, 64);
+    }
     // `top` is the power of two at or below; the two bits under it choose the quarter.
     let top = usize::BITS - 1 - bytes.leading_zeros();
     let quarter = 1_usize << (top - 2);

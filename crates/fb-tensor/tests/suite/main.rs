@@ -1,4 +1,12 @@
 //! Properties of tensors, each held against a naive computation, over views of every kind.
+#![allow(
+    clippy::type_complexity,
+    clippy::approx_constant,
+    clippy::unit_arg,
+    dropping_copy_types,
+    unreachable_pub,
+    reason = "tables of closures and of expected decimals"
+)]
 
 mod elementwise;
 mod errors;

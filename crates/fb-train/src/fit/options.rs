@@ -16,7 +16,7 @@ pub enum Validation<F: Float = f32> {
     /// This share of the training samples, taken from their end before shuffling and not trained on.
     Split(f64),
     /// These samples.
-    Samples(Samples<F>),
+    Samples(Box<Samples<F>>),
 }
 
 /// How to fit a model.
@@ -104,7 +104,7 @@ impl<F: Float> Fit<F> {
     /// Evaluates these samples after each epoch; their values are named `val_loss`, `val_accuracy` and so on.
     #[must_use]
     pub fn validation(mut self, samples: impl IntoSamples<F>) -> Self {
-        self.validation = Validation::Samples(samples.into_samples());
+        self.validation = Validation::Samples(Box::new(samples.into_samples()));
         self
     }
 

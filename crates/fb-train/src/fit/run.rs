@@ -242,7 +242,13 @@ impl<'a, F: Float> Run<'a, F> {
         let Some(path) = &self.options.checkpoint else {
             return Ok(());
         };
-        if last || self.model.clock.epoch % self.options.checkpoint_every.max(1) == 0 {
+        if last
+            || self
+                .model
+                .clock
+                .epoch
+                .is_multiple_of(self.options.checkpoint_every.max(1))
+        {
             self.model
                 .checkpoint_with(path, &self.history, &self.options.callbacks)?;
         }
@@ -269,7 +275,7 @@ fn divide<F: Float>(
 ) -> Result<(Samples<F>, Option<Samples<F>>)> {
     match validation {
         Validation::None => Ok((samples, None)),
-        Validation::Samples(validation) => Ok((samples, Some(validation))),
+        Validation::Samples(validation) => Ok((samples, Some(*validation))),
         Validation::Split(share) => {
             let rows = samples.rows();
             let kept = if (0.0..1.0).contains(&share) {

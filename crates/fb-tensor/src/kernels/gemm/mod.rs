@@ -9,10 +9,13 @@ mod backend;
 mod tiny;
 
 use crate::element::Float;
+use crate::kernels::{InstructionSet, instruction_set};
 use crate::threads;
 
 /// Products with fewer multiply–adds than this skip packing and blocking.
 const TINY_MULTIPLY_ADDS: usize = 1024;
+/// Up to this inner extent the blocked kernels add in one chain.
+const ONE_BLOCK: usize = 256;
 /// Multiply–adds that one core does in a nanosecond, roughly, for [`threads::worth_splitting`].
 const MULTIPLY_ADDS_PER_NS: usize = 32;
 /// A part of a split product has at least this many rows or columns.
@@ -31,6 +34,7 @@ pub(crate) struct MatRef<'a, F> {
 
 impl<'a, F> MatRef<'a, F> {
     /// A matrix stored row by row from the start of the slice.
+    #[cfg(test)]
     pub(crate) fn row_major(data: &'a [F], rows: usize, columns: usize) -> Self {
         Self {
             data,
@@ -107,7 +111,7 @@ pub(crate) fn product<F: Float>(
     c: MatMut<'_, F>,
 ) {
     let multiply_adds = c.rows * c.columns * a.columns;
-    if multiply_adds > TINY_MULTIPLY_ADDS || multiply_adds == 0 {
+    if multiply_adds == 0 || !is_tiny(multiply_adds, a.columns) {
         return products(alpha, &[(a, b)], accumulate, c);
     }
     check_factors(&a, &b, &c);
@@ -150,6 +154,16 @@ fn check_factors<F>(a: &MatRef<'_, F>, b: &MatRef<'_, F>, c: &MatMut<'_, F>) {
     );
     a.check();
     b.check();
+}
+
+/// Whether the scalar kernel takes the product. It adds in one chain of fused multiply–adds, as the blocked kernels do
+/// within a block of `k`; where they would not (several blocks, or a backend that rounds otherwise) it must not be used,
+/// or the bits of a row would depend on the number of rows.
+#[inline]
+fn is_tiny(multiply_adds: usize, k: usize) -> bool {
+    multiply_adds <= TINY_MULTIPLY_ADDS
+        && k <= ONE_BLOCK
+        && instruction_set() > InstructionSet::Portable
 }
 
 /// The output as a block that can be split between threads.
@@ -269,7 +283,7 @@ fn serial<F: Float>(
         if a.columns == 0 {
             continue;
         }
-        if c.rows * c.columns * a.columns <= TINY_MULTIPLY_ADDS {
+        if is_tiny(c.rows * c.columns * a.columns, a.columns) {
             tiny::product(alpha, a, b, accumulate, &mut c);
         } else {
             backend::product(alpha, a, b, accumulate, &mut c);

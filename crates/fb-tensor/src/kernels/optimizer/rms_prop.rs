@@ -40,7 +40,7 @@ impl<F: Float> RmsPropStep<F> {
 multiversion! {
     fn plain [F: Float] (step: RmsPropStep<F>, value: &mut [F], gradient: &[F], square: &mut [F]) {
         for ((w, &g), v) in value.iter_mut().zip(gradient).zip(square) {
-            *w = *w - step.rate * step.scaled(g + step.penalty * *w, v);
+            *w -= step.rate * step.scaled(g + step.penalty * *w, v);
         }
     }
 }
@@ -51,7 +51,7 @@ multiversion! {
     ) {
         for (((w, &g), v), u) in value.iter_mut().zip(gradient).zip(square).zip(velocity) {
             *u = step.momentum * *u + step.scaled(g + step.penalty * *w, v);
-            *w = *w - step.rate * *u;
+            *w -= step.rate * *u;
         }
     }
 }
@@ -59,7 +59,7 @@ multiversion! {
 multiversion! {
     fn centred [F: Float] (step: RmsPropStep<F>, value: &mut [F], gradient: &[F], square: &mut [F], mean: &mut [F]) {
         for (((w, &g), v), m) in value.iter_mut().zip(gradient).zip(square).zip(mean) {
-            *w = *w - step.rate * step.scaled_centred(g + step.penalty * *w, v, m);
+            *w -= step.rate * step.scaled_centred(g + step.penalty * *w, v, m);
         }
     }
 }
@@ -70,7 +70,7 @@ multiversion! {
     ) {
         for ((((w, &g), v), m), u) in value.iter_mut().zip(gradient).zip(square).zip(mean).zip(velocity) {
             *u = step.momentum * *u + step.scaled_centred(g + step.penalty * *w, v, m);
-            *w = *w - step.rate * *u;
+            *w -= step.rate * *u;
         }
     }
 }

@@ -20,7 +20,7 @@ multiversion! {
     fn plain [F: Float] (step: SgdStep<F>, value: &mut [F], gradient: &[F]) {
         let SgdStep { rate, penalty, .. } = step;
         for (w, &g) in value.iter_mut().zip(gradient) {
-            *w = *w - rate * (g + penalty * *w);
+            *w -= rate * (g + penalty * *w);
         }
     }
 }
@@ -30,7 +30,7 @@ multiversion! {
         let SgdStep { rate, momentum, penalty, .. } = step;
         for ((w, &g), u) in value.iter_mut().zip(gradient).zip(velocity) {
             *u = momentum * *u + (g + penalty * *w);
-            *w = *w - rate * *u;
+            *w -= rate * *u;
         }
     }
 }
@@ -41,7 +41,7 @@ multiversion! {
         for ((w, &g), u) in value.iter_mut().zip(gradient).zip(velocity) {
             let g = g + penalty * *w;
             *u = momentum * *u + g;
-            *w = *w - rate * (g + momentum * *u);
+            *w -= rate * (g + momentum * *u);
         }
     }
 }
