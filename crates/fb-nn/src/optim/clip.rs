@@ -15,7 +15,7 @@ use std::fmt;
 /// use fb_tensor::Tensor;
 /// let mut params = Params::new();
 /// let id = params.insert("weight", Tensor::zeros([2]), Role::Weight)?;
-/// let mut gradients = [(id, Tensor::from([30.0, 40.0]))];
+/// let mut gradients = [(id, Tensor::from([30.0_f32, 40.0]))];
 /// assert_eq!(Clip::Norm(1.0).apply(&mut gradients), 50.0);
 /// assert!((gradients[0].1.norm() - 1.0).abs() < 1e-6);
 /// # Ok::<(), fb_nn::Error>(())
