@@ -32,7 +32,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Passes over the training digits.
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 80)]
     epochs: u64,
     /// The folder for plots and the model.
     #[arg(long, default_value = "out")]
