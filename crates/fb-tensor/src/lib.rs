@@ -5,6 +5,7 @@
 //! [`for_each_unary_op`]); what records them is the crate above, `fb-autograd`.
 #![deny(unsafe_code)]
 
+mod compiled;
 mod display;
 mod element;
 mod elementwise;
@@ -30,6 +31,11 @@ pub mod pool {
 
 /// Elementwise operations as values: their types, formulas and derivatives.
 pub mod ops {
+    #[doc(hidden)]
+    pub use crate::elementwise::{
+        AssignLoops, AssignTables, BinaryLoops, BinaryTables, PairLoops, PairTables, UnaryLoops,
+        UnaryTables,
+    };
     pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
 }
 

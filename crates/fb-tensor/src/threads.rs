@@ -63,11 +63,13 @@ pub(crate) fn for_each_chunk_mut<T: Send>(
 }
 
 /// Halves the output until single parts are left, so that idle threads find large pieces to take.
+///
+/// The work is a trait object so that the machinery of a split is compiled once per element type, not once per kernel.
 fn split_mut<T: Send>(
     start: usize,
     output: &mut [T],
     chunk: usize,
-    work: &(impl Fn(usize, &mut [T]) + Sync),
+    work: &(dyn Fn(usize, &mut [T]) + Sync),
 ) {
     if output.len() <= chunk {
         work(start, output);

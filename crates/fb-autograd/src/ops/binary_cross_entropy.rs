@@ -1,6 +1,6 @@
 //! Binary cross-entropy of probabilities and of logits, element by element, as one node each.
 
-use super::error::{ErrorMeasure, measured};
+use super::error::{ErrorMeasure, measure_loops, measured};
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
 
@@ -26,6 +26,8 @@ impl ErrorMeasure for Probability {
     const NAME: &'static str = "binary_cross_entropy";
     const PICOSECONDS: usize = 2000;
 
+    measure_loops!(Probability);
+
     #[inline(always)]
     fn value<F: Float>(&self, p: F, t: F) -> F {
         let lowest = F::from_f64(LOWEST_LOGARITHM);
@@ -46,6 +48,8 @@ struct Logit;
 impl ErrorMeasure for Logit {
     const NAME: &'static str = "binary_cross_entropy_with_logits";
     const PICOSECONDS: usize = 2000;
+
+    measure_loops!(Logit);
 
     #[inline(always)]
     fn value<F: Float>(&self, x: F, t: F) -> F {

@@ -2,7 +2,7 @@
 
 use crate::tape::{Backward, Sweep};
 use crate::var::Var;
-use fb_tensor::ops::BinaryOp;
+use fb_tensor::ops::{BinaryOp, PairLoops};
 use fb_tensor::{Float, Tensor};
 
 /// An error measure of one prediction `x` against its target `t`.
@@ -14,13 +14,31 @@ pub(super) trait ErrorMeasure: Copy + Send + Sync + 'static {
     fn value<F: Float>(&self, x: F, t: F) -> F;
     /// The derivative of the value by `x`.
     fn slope<F: Float>(&self, x: F, t: F) -> F;
+    /// The compiled loops over [`ErrorMeasure::value`].
+    fn value_loops<F: Float>() -> &'static PairLoops<Value<Self>, F>;
+    /// The compiled loops over [`ErrorMeasure::slope`].
+    fn slope_loops<F: Float>() -> &'static PairLoops<Slope<Self>, F>;
 }
 
-#[derive(Clone, Copy)]
-struct Value<M>(M);
+/// The loops of a measure, compiled in this crate.
+macro_rules! measure_loops {
+    ($Measure:ty) => {
+        fn value_loops<F: Float>() -> &'static fb_tensor::ops::PairLoops<$crate::ops::error::Value<Self>, F> {
+            fb_tensor::loops_table!(pair $crate::ops::error::Value<$Measure>, F)
+        }
+
+        fn slope_loops<F: Float>() -> &'static fb_tensor::ops::PairLoops<$crate::ops::error::Slope<Self>, F> {
+            fb_tensor::loops_table!(pair $crate::ops::error::Slope<$Measure>, F)
+        }
+    };
+}
+pub(super) use measure_loops;
 
 #[derive(Clone, Copy)]
-struct Slope<M>(M);
+pub(super) struct Value<M>(M);
+
+#[derive(Clone, Copy)]
+pub(super) struct Slope<M>(M);
 
 impl<F: Float, M: ErrorMeasure> BinaryOp<F, F> for Value<M> {
     const NAME: &'static str = M::NAME;
@@ -29,6 +47,10 @@ impl<F: Float, M: ErrorMeasure> BinaryOp<F, F> for Value<M> {
     #[inline(always)]
     fn value(&self, x: F, t: F) -> F {
         self.0.value(x, t)
+    }
+
+    fn pair_loops() -> &'static PairLoops<Self, F> {
+        M::value_loops()
     }
 }
 
@@ -39,6 +61,10 @@ impl<F: Float, M: ErrorMeasure> BinaryOp<F, F> for Slope<M> {
     #[inline(always)]
     fn value(&self, x: F, t: F) -> F {
         self.0.slope(x, t)
+    }
+
+    fn pair_loops() -> &'static PairLoops<Self, F> {
+        M::slope_loops()
     }
 }
 
@@ -89,9 +115,9 @@ fn apply<F: Float, Op: BinaryOp<F, F>>(
     target: &Tensor<F>,
     op: &Op,
 ) -> Tensor<F> {
-    match prediction.try_zip_op(target, op) {
-        Ok(output) if prediction.shape() == target.shape() => output,
-        _ => panic!(
+    match prediction.try_zip_same(target, op) {
+        Ok(output) => output,
+        Err(_) => panic!(
             "{}: a prediction of shape {} and a target of shape {}; they must have the same shape",
             Op::NAME,
             prediction.shape(),
@@ -106,6 +132,8 @@ struct Squared;
 impl ErrorMeasure for Squared {
     const NAME: &'static str = "squared_error";
     const PICOSECONDS: usize = 300;
+
+    measure_loops!(Squared);
 
     #[inline(always)]
     fn value<F: Float>(&self, x: F, t: F) -> F {
@@ -127,6 +155,8 @@ impl ErrorMeasure for Absolute {
     const NAME: &'static str = "absolute_error";
     const PICOSECONDS: usize = 300;
 
+    measure_loops!(Absolute);
+
     #[inline(always)]
     fn value<F: Float>(&self, x: F, t: F) -> F {
         (x - t).abs()
@@ -147,6 +177,8 @@ struct Huber {
 impl ErrorMeasure for Huber {
     const NAME: &'static str = "huber";
     const PICOSECONDS: usize = 400;
+
+    measure_loops!(Huber);
 
     #[inline(always)]
     fn value<F: Float>(&self, x: F, t: F) -> F {

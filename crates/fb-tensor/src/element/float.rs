@@ -1,6 +1,7 @@
 //! The arithmetic that kernels and derivative formulas are written in.
 
 use super::{Element, fast_f32};
+use crate::compiled::{Kernels, PerFloat};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -91,6 +92,17 @@ pub trait Float:
     fn is_finite(self) -> bool;
     /// Whether NaN.
     fn is_nan(self) -> bool;
+
+    #[doc(hidden)]
+    fn kernels() -> &'static Kernels<Self>;
+
+    /// The table for this type.
+    #[doc(hidden)]
+    fn choose<T: PerFloat>(
+        single: &'static T::Of<f32>,
+        double: &'static T::Of<f64>,
+    ) -> &'static T::Of<Self>;
+
     /// `if condition { a } else { b }` that compiles to a select.
     #[inline(always)]
     fn select(condition: bool, a: Self, b: Self) -> Self {
@@ -108,6 +120,10 @@ macro_rules! common {
         const INFINITY: Self = $type::INFINITY;
         const NAN: Self = $type::NAN;
 
+        fn kernels() -> &'static Kernels<Self> {
+            static KERNELS: Kernels<$type> = Kernels::new();
+            &KERNELS
+        }
         #[inline(always)]
         fn from_f64(value: f64) -> Self {
             value as $type
@@ -195,6 +211,14 @@ impl Float for f32 {
     common!(f32);
 
     #[inline(always)]
+    fn choose<T: PerFloat>(
+        single: &'static T::Of<f32>,
+        _double: &'static T::Of<f64>,
+    ) -> &'static T::Of<Self> {
+        single
+    }
+
+    #[inline(always)]
     fn exp(self) -> Self {
         fast_f32::exp(self)
     }
@@ -218,6 +242,14 @@ impl Float for f32 {
 
 impl Float for f64 {
     common!(f64);
+
+    #[inline(always)]
+    fn choose<T: PerFloat>(
+        _single: &'static T::Of<f32>,
+        double: &'static T::Of<f64>,
+    ) -> &'static T::Of<Self> {
+        double
+    }
 
     #[inline(always)]
     fn exp(self) -> Self {

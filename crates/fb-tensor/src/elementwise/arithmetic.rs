@@ -3,7 +3,7 @@
 use super::binary::{Add, Div, Maximum, Minimum, Mul, Pow, Sub};
 use super::{BinaryOp, UnaryOp, unary};
 use crate::element::{Element, Float};
-use crate::error::{OrPanic, Result};
+use crate::error::{Error, OrPanic, Result};
 use crate::kernels::elementwise as kernel;
 use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
@@ -20,32 +20,13 @@ impl<T: Element> Tensor<T> {
         other: &Self,
         op: &Op,
     ) -> Result<Tensor<U>> {
-        if let (Some(a), Some(b)) = (self.as_slice(), other.as_slice()) {
-            if self.shape() == other.shape() {
-                return Ok(Tensor::filled_by(*self.shape(), |out| {
-                    kernel::zip(op, a, b, out)
-                }));
-            }
-            if repeats(other.shape(), self.shape()) {
-                return Ok(Tensor::filled_by(*self.shape(), |out| {
-                    kernel::zip_repeated(op, a, b, out)
-                }));
-            }
-            if repeats(self.shape(), other.shape()) {
-                let op = &Flipped { op: *op };
-                return Ok(Tensor::filled_by(*other.shape(), |out| {
-                    kernel::zip_repeated(op, b, a, out)
-                }));
-            }
-        }
-        let shape = self.shape().broadcast(other.shape(), Op::NAME)?;
-        Ok(zip_broadcast(self, other, shape, op))
+        (Op::loops().zip)(self, other, op)
     }
 
     /// `op(self, other)` with broadcasting, writing over `self` where it has the result's shape and no other owner.
     #[track_caller]
     pub(crate) fn zip_into<Op: BinaryOp<T, T>>(mut self, other: &Self, op: &Op) -> Self {
-        if self.zip_assign_if_possible(other, op) {
+        if (Op::assign_loops().assign)(&mut self, other, op) {
             self
         } else {
             self.try_zip_op(other, op).or_panic()
@@ -55,7 +36,7 @@ impl<T: Element> Tensor<T> {
     /// `self = op(self, other)`, in place unless the elements are shared.
     #[track_caller]
     pub(crate) fn zip_assign<Op: BinaryOp<T, T>>(&mut self, other: &Self, op: &Op) {
-        if !self.zip_assign_if_possible(other, op) {
+        if !(Op::assign_loops().assign)(self, other, op) {
             let result = self.try_zip_op(other, op).or_panic();
             let fits = result.shape() == self.shape();
             assert!(
@@ -67,46 +48,6 @@ impl<T: Element> Tensor<T> {
             );
             *self = result;
         }
-    }
-
-    /// `self = op(self, other)` in place if `self` is contiguous, unshared and as large as the result.
-    fn zip_assign_if_possible<Op: BinaryOp<T, T>>(&mut self, other: &Self, op: &Op) -> bool {
-        if !self.is_contiguous() {
-            return false;
-        }
-        let shape = *self.shape();
-        if shape == *other.shape() {
-            let Some(left) = self.unique_slice() else {
-                return false;
-            };
-            match other.as_slice() {
-                Some(right) => kernel::zip_in_place(op, left, right),
-                None => kernel::zip_in_place(
-                    op,
-                    left,
-                    other.contiguous().as_slice().expect("made contiguous"),
-                ),
-            }
-            return true;
-        }
-        if shape.broadcast(other.shape(), Op::NAME).as_ref() != Ok(&shape) {
-            return false;
-        }
-        let Some(left) = self.unique_slice() else {
-            return false;
-        };
-        match other.as_slice() {
-            Some(right) if repeats(other.shape(), &shape) => {
-                kernel::zip_repeated_in_place(op, left, right)
-            }
-            _ => {
-                let target = Layout::row_major(shape);
-                let other = other.with_simple_rows(shape);
-                let walk = Walk::new([&target, &other.layout().broadcast_to(shape)]);
-                kernel::zip_walk_in_place(op, left, other.storage_slice(), &walk);
-            }
-        }
-        true
     }
 
     /// A tensor that can be read row by row when it is stretched to `shape`, in innermost steps of 0 or 1: itself or a
@@ -125,6 +66,77 @@ impl<T: Element> Tensor<T> {
             self.contiguous()
         }
     }
+}
+
+pub(super) fn zip<A: Element, B: Element, Op: BinaryOp<A, B>>(
+    left: &Tensor<A>,
+    right: &Tensor<A>,
+    op: &Op,
+) -> Result<Tensor<B>> {
+    if let (Some(a), Some(b)) = (left.as_slice(), right.as_slice()) {
+        if left.shape() == right.shape() {
+            return Ok(Tensor::filled_by(*left.shape(), |out| {
+                kernel::zip(op, a, b, out)
+            }));
+        }
+        if repeats(right.shape(), left.shape()) {
+            return Ok(Tensor::filled_by(*left.shape(), |out| {
+                kernel::zip_repeated(op, a, b, out)
+            }));
+        }
+        if repeats(left.shape(), right.shape()) {
+            let op = &Flipped { op: *op };
+            return Ok(Tensor::filled_by(*right.shape(), |out| {
+                kernel::zip_repeated(op, b, a, out)
+            }));
+        }
+    }
+    let shape = left.shape().broadcast(right.shape(), Op::NAME)?;
+    Ok(zip_broadcast(left, right, shape, op))
+}
+
+/// `left = op(left, other)` in place if `left` is contiguous, unshared and as large as the result.
+pub(super) fn assign<T: Element, Op: BinaryOp<T, T>>(
+    left: &mut Tensor<T>,
+    other: &Tensor<T>,
+    op: &Op,
+) -> bool {
+    if !left.is_contiguous() {
+        return false;
+    }
+    let shape = *left.shape();
+    if shape == *other.shape() {
+        let Some(values) = left.unique_slice() else {
+            return false;
+        };
+        match other.as_slice() {
+            Some(right) => kernel::zip_in_place(op, values, right),
+            None => kernel::zip_in_place(
+                op,
+                values,
+                other.contiguous().as_slice().expect("made contiguous"),
+            ),
+        }
+        return true;
+    }
+    if shape.broadcast(other.shape(), Op::NAME).as_ref() != Ok(&shape) {
+        return false;
+    }
+    let Some(values) = left.unique_slice() else {
+        return false;
+    };
+    match other.as_slice() {
+        Some(right) if repeats(other.shape(), &shape) => {
+            kernel::zip_repeated_in_place(op, values, right)
+        }
+        _ => {
+            let target = Layout::row_major(shape);
+            let other = other.with_simple_rows(shape);
+            let walk = Walk::new([&target, &other.layout().broadcast_to(shape)]);
+            kernel::zip_walk_in_place(op, values, other.storage_slice(), &walk);
+        }
+    }
+    true
 }
 
 /// Whether stretching `small` to `large` repeats its elements as a whole, one round after the other.
@@ -173,13 +185,58 @@ fn zip_broadcast<T: Element, U: Element, Op: BinaryOp<T, U>>(
     })
 }
 
+pub(super) fn map<F: Float, Op: UnaryOp>(t: &Tensor<F>, op: &Op) -> Tensor<F> {
+    match t.as_slice() {
+        Some(input) => Tensor::filled_by(*t.shape(), |out| kernel::map(op, input, out)),
+        None => t.contiguous().map_op_into(op),
+    }
+}
+
+/// `gradient · op'(saved)` of tensors of one shape.
+pub(super) fn chain<F: Float, Op: UnaryOp>(
+    saved: &Tensor<F>,
+    mut gradient: Tensor<F>,
+    op: &Op,
+) -> Tensor<F> {
+    let saved = saved.contiguous();
+    let values = saved.as_slice().expect("made contiguous");
+    kernel::chain(op, values, gradient.make_mut());
+    gradient
+}
+
+/// `op` of each pair of elements of tensors of one shape.
+pub(super) fn zip_same<F: Float, Op: BinaryOp<F, F>>(
+    left: &Tensor<F>,
+    right: &Tensor<F>,
+    op: &Op,
+) -> Tensor<F> {
+    let (left, right) = (left.contiguous(), right.contiguous());
+    let a = left.as_slice().expect("made contiguous");
+    let b = right.as_slice().expect("made contiguous");
+    Tensor::filled_by(*left.shape(), |out| kernel::zip(op, a, b, out))
+}
+
 impl<F: Float> Tensor<F> {
+    /// `op` of each element and the element of `other` at its place, without broadcasting.
+    ///
+    /// # Errors
+    /// The shapes differ.
+    pub fn try_zip_same<Op: BinaryOp<F, F>>(&self, other: &Self, op: &Op) -> Result<Self> {
+        if self.shape() != other.shape() {
+            let (left, right) = (self.shape().to_string(), other.shape().to_string());
+            return Err(Error::Shapes {
+                op: Op::NAME,
+                left,
+                right,
+                help: "they must have the same shape",
+            });
+        }
+        Ok((Op::pair_loops().zip)(self, other, op))
+    }
+
     /// `op` of each element.
     pub fn map_op<Op: UnaryOp>(&self, op: &Op) -> Self {
-        match self.as_slice() {
-            Some(input) => Self::filled_by(*self.shape(), |out| kernel::map(op, input, out)),
-            None => self.contiguous().map_op_into(op),
-        }
+        (Op::loops().map)(self, op)
     }
 
     /// `op` of each element, written over the tensor if nothing else shares it.
@@ -187,7 +244,7 @@ impl<F: Float> Tensor<F> {
         if self.is_contiguous()
             && let Some(values) = self.unique_slice()
         {
-            kernel::map_in_place(op, values);
+            (Op::loops().map_in_place)(values, op);
             return self;
         }
         self.map_op(op)
@@ -200,26 +257,14 @@ impl<F: Float> Tensor<F> {
     /// # Panics
     /// If the shapes differ.
     #[track_caller]
-    pub fn chain_op<Op: UnaryOp>(saved: &Self, mut gradient: Self, op: &Op) -> Self {
+    pub fn chain_op<Op: UnaryOp>(saved: &Self, gradient: Self, op: &Op) -> Self {
         assert_eq!(
             saved.shape(),
             gradient.shape(),
             "{}: gradient has the shape of the result",
             Op::NAME
         );
-        let saved = saved.contiguous();
-        let values = saved.as_slice().expect("made contiguous");
-        if gradient.is_contiguous()
-            && let Some(gradient_values) = gradient.unique_slice()
-        {
-            kernel::chain_in_place(op, values, gradient_values);
-            return gradient;
-        }
-        let gradient = gradient.contiguous();
-        let gradient_values = gradient.as_slice().expect("made contiguous");
-        Self::filled_by(*saved.shape(), |out| {
-            kernel::chain(op, values, gradient_values, out)
-        })
+        (Op::loops().chain)(saved, gradient, op)
     }
 
     /// The larger of each pair of elements, with broadcasting; NaN if either is NaN.
@@ -362,11 +407,7 @@ impl<F: Float> MapScalar<F> for &Tensor<F> {
         self.map_op(&op)
     }
     fn div_scalar(self, divisor: F) -> Tensor<F> {
-        let source = self.contiguous();
-        let values = source.as_slice().expect("made contiguous");
-        Tensor::filled_by(*self.shape(), |out| {
-            kernel::zip_repeated(&Div, values, &[divisor], out)
-        })
+        self / &Tensor::from_scalar(divisor)
     }
 }
 
@@ -378,7 +419,7 @@ impl<F: Float> MapScalar<F> for Tensor<F> {
         if self.is_contiguous()
             && let Some(values) = self.unique_slice()
         {
-            kernel::zip_repeated_in_place(&Div, values, &[divisor]);
+            (<Div as BinaryOp<F, F>>::assign_loops().slices)(values, &[divisor], &Div);
             return self;
         }
         (&self).div_scalar(divisor)

@@ -1,10 +1,22 @@
 //! The elementwise functions of two arguments.
 
-use super::BinaryOp;
+use super::{AssignLoops, BinaryLoops, BinaryOp};
 use crate::element::{Element, Float};
+use crate::loops_table;
 
 macro_rules! arithmetic_ops {
-    ($($(#[$doc:meta])* $Op:ident $name:literal |$a:ident, $b:ident| $value:expr;)*) => {
+    (@tables $Op:ident, compiled_here) => {
+        #[inline]
+        fn loops() -> &'static BinaryLoops<Self, F, F> {
+            loops_table!(binary $Op, F)
+        }
+
+        #[inline]
+        fn assign_loops() -> &'static AssignLoops<Self, F> {
+            loops_table!(assign $Op, F)
+        }
+    };
+    ($($(#[$doc:meta])* $Op:ident $name:literal |$a:ident, $b:ident| $value:expr $(, $tables:ident)?;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug)]
@@ -17,6 +29,8 @@ macro_rules! arithmetic_ops {
                 fn value(&self, $a: F, $b: F) -> F {
                     $value
                 }
+
+                $(arithmetic_ops!(@tables $Op, $tables);)?
             }
         )*
     };
@@ -24,13 +38,13 @@ macro_rules! arithmetic_ops {
 
 arithmetic_ops! {
     /// `a + b`
-    Add "add" |a, b| a + b;
+    Add "add" |a, b| a + b, compiled_here;
     /// `a − b`
-    Sub "sub" |a, b| a - b;
+    Sub "sub" |a, b| a - b, compiled_here;
     /// `a · b`
-    Mul "mul" |a, b| a * b;
+    Mul "mul" |a, b| a * b, compiled_here;
     /// `a / b`
-    Div "div" |a, b| a / b;
+    Div "div" |a, b| a / b, compiled_here;
     /// The larger of `a` and `b`; NaN if either is NaN
     Maximum "maximum" |a, b| a.maximum(b);
     /// The smaller of `a` and `b`; NaN if either is NaN
@@ -41,17 +55,22 @@ arithmetic_ops! {
 
 /// `a + factor · b`
 #[derive(Clone, Copy, Debug)]
-pub struct AddScaled<F> {
+pub struct AddScaled {
     /// What `b` is multiplied by.
-    pub factor: F,
+    pub factor: f64,
 }
 
-impl<F: Float> BinaryOp<F, F> for AddScaled<F> {
+impl<F: Float> BinaryOp<F, F> for AddScaled {
     const NAME: &'static str = "add_scaled";
 
     #[inline(always)]
     fn value(&self, a: F, b: F) -> F {
-        a + self.factor * b
+        a + F::from_f64(self.factor) * b
+    }
+
+    #[inline]
+    fn assign_loops() -> &'static AssignLoops<Self, F> {
+        loops_table!(assign AddScaled, F)
     }
 }
 

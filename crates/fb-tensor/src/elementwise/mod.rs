@@ -7,7 +7,13 @@
 mod arithmetic;
 pub mod binary;
 mod compare;
+mod loops;
 pub mod unary;
+
+pub use loops::{
+    AssignLoops, AssignTables, BinaryLoops, BinaryTables, PairLoops, PairTables, UnaryLoops,
+    UnaryTables,
+};
 
 use crate::element::{Element, Float};
 
@@ -34,14 +40,41 @@ pub trait UnaryOp: Copy + Send + Sync + 'static {
     fn value<F: Float>(&self, x: F) -> F;
     /// The derivative, from the input or the output as [`UnaryOp::SAVES`] says.
     fn derivative<F: Float>(&self, saved: F) -> F;
+
+    #[doc(hidden)]
+    fn loops<F: Float>() -> &'static UnaryLoops<Self, F> {
+        const { &UnaryLoops::new() }
+    }
 }
 
 /// An elementwise function of two numbers.
-pub trait BinaryOp<A: Element, B: Element>: Copy + Send + Sync {
+pub trait BinaryOp<A: Element, B: Element>: Copy + Send + Sync + 'static {
     /// The method's name.
     const NAME: &'static str;
     /// Rough cost per element on one core.
     const PICOSECONDS: usize = 400;
     /// The function.
     fn value(&self, left: A, right: A) -> B;
+
+    #[doc(hidden)]
+    fn loops() -> &'static BinaryLoops<Self, A, B> {
+        const { &BinaryLoops::new() }
+    }
+
+    #[doc(hidden)]
+    fn pair_loops() -> &'static PairLoops<Self, A>
+    where
+        A: Float,
+        Self: BinaryOp<A, A>,
+    {
+        const { &PairLoops::new() }
+    }
+
+    #[doc(hidden)]
+    fn assign_loops() -> &'static AssignLoops<Self, A>
+    where
+        Self: BinaryOp<A, A>,
+    {
+        const { &AssignLoops::new() }
+    }
 }

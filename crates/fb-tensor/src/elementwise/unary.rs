@@ -1,7 +1,8 @@
 //! The elementwise functions of one argument: the list, and the tensor methods made from it.
 
-use super::{Saves, UnaryOp};
+use super::{Saves, UnaryLoops, UnaryOp};
 use crate::element::Float;
+use crate::loops_table;
 use crate::tensor::Tensor;
 
 /// A parameter of an operation as its formula sees it: real ones in the tensor's type, integer ones as they are.
@@ -160,6 +161,11 @@ macro_rules! tensor_methods {
                 fn derivative<F: Float>(&self, $s: F) -> F {
                     $(let $parameter = <$type as Parameter<F>>::lift(self.$parameter);)*
                     $derivative
+                }
+
+                #[inline]
+                fn loops<F: Float>() -> &'static UnaryLoops<Self, F> {
+                    loops_table!(unary $Op, F)
                 }
             }
         )*

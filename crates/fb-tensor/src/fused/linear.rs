@@ -2,7 +2,7 @@
 
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Result};
-use crate::kernels::gemm::{self, MatMut};
+use crate::kernels::gemm::MatMut;
 use crate::linalg::{forwards, runs_backwards};
 use crate::tensor::Tensor;
 
@@ -82,7 +82,7 @@ fn affine<F: Float>(
             rows,
             columns: outputs,
         };
-        gemm::product(F::ONE, x.matrix(0), weight.matrix(0), bias.is_some(), out);
+        (F::kernels().product)(F::ONE, x.matrix(0), weight.matrix(0), bias.is_some(), out);
     })
 }
 

@@ -2,3 +2,5 @@
 
 mod linear;
 mod softmax_cross_entropy;
+
+pub(crate) use softmax_cross_entropy::softmax_cross_entropy;

@@ -36,26 +36,33 @@ impl<F: Float> Tensor<F> {
     /// # Errors
     /// The shapes do not fit or a label is not a class.
     pub fn try_softmax_cross_entropy(&self, labels: &Tensor<i64>) -> Result<(Self, Self)> {
-        const NAME: &str = "softmax_cross_entropy";
-        let &[rows, classes] = self.dims() else {
-            return Err(misfit(self, labels));
-        };
-        if *labels.shape() != [rows] {
-            return Err(misfit(self, labels));
-        }
-        let (scores, labels) = (self.contiguous(), labels.contiguous());
-        check_indices(NAME, &labels, 1, self.shape())?;
-        let scores = scores.as_slice().expect("made contiguous");
-        let labels = labels.as_slice().expect("made contiguous");
-        let mut losses = Self::zeros_of([rows]);
-        let loss_values = losses.make_mut();
-        let probabilities = Self::filled_by(*self.shape(), |out| {
-            if !out.is_empty() {
-                cross_entropy(scores, classes, labels, loss_values, out);
-            }
-        });
-        Ok((losses, probabilities))
+        (F::kernels().cross_entropy)(self, labels)
     }
+}
+
+pub(crate) fn softmax_cross_entropy<F: Float>(
+    scores: &Tensor<F>,
+    labels: &Tensor<i64>,
+) -> Result<(Tensor<F>, Tensor<F>)> {
+    const NAME: &str = "softmax_cross_entropy";
+    let &[rows, classes] = scores.dims() else {
+        return Err(misfit(scores, labels));
+    };
+    if *labels.shape() != [rows] {
+        return Err(misfit(scores, labels));
+    }
+    let (scores, labels) = (scores.contiguous(), labels.contiguous());
+    check_indices(NAME, &labels, 1, scores.shape())?;
+    let values = scores.as_slice().expect("made contiguous");
+    let labels = labels.as_slice().expect("made contiguous");
+    let mut losses = Tensor::zeros_of([rows]);
+    let loss_values = losses.make_mut();
+    let probabilities = Tensor::filled_by(*scores.shape(), |out| {
+        if !out.is_empty() {
+            cross_entropy(values, classes, labels, loss_values, out);
+        }
+    });
+    Ok((losses, probabilities))
 }
 
 #[cold]

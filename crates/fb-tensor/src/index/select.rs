@@ -2,10 +2,9 @@
 
 use super::{around, check_indices};
 use crate::element::{Element, Float};
-use crate::elementwise::binary::Add;
+use crate::elementwise::{BinaryOp, binary::Add};
 use crate::error::{Error, OrPanic, Result};
 use crate::kernels::copy;
-use crate::kernels::elementwise::zip_in_place;
 use crate::layout::Layout;
 use crate::tensor::Tensor;
 
@@ -160,9 +159,10 @@ impl<F: Float> Tensor<F> {
             .make_mut()
             .chunks_exact_mut(extent * inner)
             .zip(values.chunks_exact(indices.len() * inner));
+        let add = <Add as BinaryOp<F, F>>::assign_loops().slices;
         for (stack, values) in stacks {
             for (row, &i) in values.chunks_exact(inner).zip(indices) {
-                zip_in_place(&Add, &mut stack[i as usize * inner..][..inner], row);
+                add(&mut stack[i as usize * inner..][..inner], row, &Add);
             }
         }
         Ok(result)

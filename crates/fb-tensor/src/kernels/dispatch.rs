@@ -66,34 +66,37 @@ fn detect() -> InstructionSet {
 /// Compiles a function once per instruction set and picks one at each call (about 2 ns).
 ///
 /// The body is ordinary safe code; the compiler vectorises it for each target. Generic parameters stand in square
-/// brackets because macros cannot match angle ones.
+/// brackets because macros cannot match angle ones; the first is the type of the elements. Those of eight bytes stop at
+/// AVX2: `f64` serves for checks and sums, and a third set of loops would not earn its compile time.
 macro_rules! multiversion {
     (
         $(#[$meta:meta])*
-        $vis:vis fn $name:ident [$($g:ident : $bound:path),*] ($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block
+        $vis:vis fn $name:ident [$first:ident : $first_bound:path $(, $g:ident : $bound:path)*] ($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block
     ) => {
         $(#[$meta])*
         #[inline]
-        $vis fn $name<$($g: $bound),*>($($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name<$first: $first_bound $(, $g: $bound)*>($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
-            fn body<$($g: $bound),*>($($arg: $ty),*) $(-> $ret)? $body
+            fn body<$first: $first_bound $(, $g: $bound)*>($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-                fn avx512<$($g: $bound),*>($($arg: $ty),*) $(-> $ret)? {
+                fn avx512<$first: $first_bound $(, $g: $bound)*>($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2<$($g: $bound),*>($($arg: $ty),*) $(-> $ret)? {
+                fn avx2<$first: $first_bound $(, $g: $bound)*>($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                match $crate::kernels::instruction_set() {
+                let found = $crate::kernels::instruction_set();
+                if const { size_of::<$first>() < 8 } && found == $crate::kernels::InstructionSet::Avx512 {
                     // SAFETY: the processor was found to have every feature that the function enables.
-                    $crate::kernels::InstructionSet::Avx512 => return unsafe { avx512($($arg),*) },
+                    return unsafe { avx512($($arg),*) };
+                }
+                if found >= $crate::kernels::InstructionSet::Avx2 {
                     // SAFETY: as above.
-                    $crate::kernels::InstructionSet::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::kernels::InstructionSet::Portable => {}
+                    return unsafe { avx2($($arg),*) };
                 }
             }
             body($($arg),*)

@@ -8,16 +8,11 @@ use crate::threads::for_each_chunk_mut;
 /// Elements handed to a thread at a time: a few L1 caches' worth.
 const CHUNK: usize = 16 * 1024;
 
-multiversion! {
-    fn map_part [Op: UnaryOp, F: Float] (op: &Op, input: &[F], output: &mut [F]) {
-        for (y, &x) in output.iter_mut().zip(input) {
-            *y = op.value(x);
-        }
-    }
-}
+/// Elements copied before a pass over them in place, so that they are still in the first cache.
+const COPIED: usize = 1024;
 
 multiversion! {
-    fn map_part_in_place [Op: UnaryOp, F: Float] (op: &Op, values: &mut [F]) {
+    fn map_part [F: Float, Op: UnaryOp] (op: &Op, values: &mut [F]) {
         for x in values {
             *x = op.value(*x);
         }
@@ -25,15 +20,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn chain_part [Op: UnaryOp, F: Float] (op: &Op, saved: &[F], gradient: &[F], output: &mut [F]) {
-        for ((y, &g), &s) in output.iter_mut().zip(gradient).zip(saved) {
-            *y = g * op.derivative(s);
-        }
-    }
-}
-
-multiversion! {
-    fn chain_part_in_place [Op: UnaryOp, F: Float] (op: &Op, saved: &[F], gradient: &mut [F]) {
+    fn chain_part [F: Float, Op: UnaryOp] (op: &Op, saved: &[F], gradient: &mut [F]) {
         for (g, &s) in gradient.iter_mut().zip(saved) {
             *g *= op.derivative(s);
         }
@@ -43,51 +30,45 @@ multiversion! {
 /// `output = op(input)`
 pub(crate) fn map<Op: UnaryOp, F: Float>(op: &Op, input: &[F], output: &mut [F]) {
     debug_assert_eq!(input.len(), output.len());
+    // One loop does for both forms: a copy within the first cache is cheap beside a second set of compiled loops.
+    let part = |input: &[F], output: &mut [F]| {
+        for (input, output) in input.chunks(COPIED).zip(output.chunks_mut(COPIED)) {
+            output.copy_from_slice(input);
+            map_part(op, output);
+        }
+    };
     if output.len() <= CHUNK {
-        return map_part(op, input, output);
+        return part(input, output);
     }
     let cost = output.len() * Op::PICOSECONDS / 1000;
-    for_each_chunk_mut(output, CHUNK, cost, |start, part| {
-        map_part(op, &input[start..start + part.len()], part)
+    for_each_chunk_mut(output, CHUNK, cost, |start, output| {
+        part(&input[start..start + output.len()], output)
     });
 }
 
 /// `values = op(values)`
 pub(crate) fn map_in_place<Op: UnaryOp, F: Float>(op: &Op, values: &mut [F]) {
     if values.len() <= CHUNK {
-        return map_part_in_place(op, values);
+        return map_part(op, values);
     }
     let cost = values.len() * Op::PICOSECONDS / 1000;
-    for_each_chunk_mut(values, CHUNK, cost, |_, part| map_part_in_place(op, part));
-}
-
-/// `output = gradient · op'(saved)`
-pub(crate) fn chain<Op: UnaryOp, F: Float>(op: &Op, saved: &[F], gradient: &[F], output: &mut [F]) {
-    debug_assert!(saved.len() == output.len() && gradient.len() == output.len());
-    if output.len() <= CHUNK {
-        return chain_part(op, saved, gradient, output);
-    }
-    let cost = output.len() * Op::PICOSECONDS / 1000;
-    for_each_chunk_mut(output, CHUNK, cost, |start, part| {
-        let range = start..start + part.len();
-        chain_part(op, &saved[range.clone()], &gradient[range], part);
-    });
+    for_each_chunk_mut(values, CHUNK, cost, |_, part| map_part(op, part));
 }
 
 /// `gradient = gradient · op'(saved)`
-pub(crate) fn chain_in_place<Op: UnaryOp, F: Float>(op: &Op, saved: &[F], gradient: &mut [F]) {
+pub(crate) fn chain<Op: UnaryOp, F: Float>(op: &Op, saved: &[F], gradient: &mut [F]) {
     debug_assert_eq!(saved.len(), gradient.len());
     if gradient.len() <= CHUNK {
-        return chain_part_in_place(op, saved, gradient);
+        return chain_part(op, saved, gradient);
     }
     let cost = gradient.len() * Op::PICOSECONDS / 1000;
     for_each_chunk_mut(gradient, CHUNK, cost, |start, part| {
-        chain_part_in_place(op, &saved[start..start + part.len()], part);
+        chain_part(op, &saved[start..start + part.len()], part);
     });
 }
 
 multiversion! {
-    fn zip_part [Op: BinaryOp<A, B>, A: Element, B: Element] (op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+    fn zip_part [A: Element, B: Element, Op: BinaryOp<A, B>] (op: &Op, left: &[A], right: &[A], output: &mut [B]) {
         for ((y, &a), &b) in output.iter_mut().zip(left).zip(right) {
             *y = op.value(a, b);
         }
@@ -95,7 +76,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn zip_part_scalar [Op: BinaryOp<A, B>, A: Element, B: Element] (op: &Op, left: &[A], right: A, output: &mut [B]) {
+    fn zip_part_scalar [A: Element, B: Element, Op: BinaryOp<A, B>] (op: &Op, left: &[A], right: A, output: &mut [B]) {
         for (y, &a) in output.iter_mut().zip(left) {
             *y = op.value(a, right);
         }
@@ -103,7 +84,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn zip_part_in_place [Op: BinaryOp<A, A>, A: Element] (op: &Op, left: &mut [A], right: &[A]) {
+    fn zip_part_in_place [A: Element, Op: BinaryOp<A, A>] (op: &Op, left: &mut [A], right: &[A]) {
         for (a, &b) in left.iter_mut().zip(right) {
             *a = op.value(*a, b);
         }
@@ -111,7 +92,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn zip_part_in_place_scalar [Op: BinaryOp<A, A>, A: Element] (op: &Op, left: &mut [A], right: A) {
+    fn zip_part_in_place_scalar [A: Element, Op: BinaryOp<A, A>] (op: &Op, left: &mut [A], right: A) {
         for a in left {
             *a = op.value(*a, right);
         }
@@ -177,7 +158,7 @@ fn with_rounds<A: Element>(values: &[A], wanted: usize, work: impl FnOnce(&[A]))
 }
 
 multiversion! {
-    fn zip_rounds [Op: BinaryOp<A, B>, A: Element, B: Element] (op: &Op, left: &[A], right: &[A], output: &mut [B]) {
+    fn zip_rounds [A: Element, B: Element, Op: BinaryOp<A, B>] (op: &Op, left: &[A], right: &[A], output: &mut [B]) {
         for (a, y) in left.chunks(right.len()).zip(output.chunks_mut(right.len())) {
             for ((y, &a), &b) in y.iter_mut().zip(a).zip(right) {
                 *y = op.value(a, b);
@@ -187,7 +168,7 @@ multiversion! {
 }
 
 multiversion! {
-    fn zip_rounds_in_place [Op: BinaryOp<A, A>, A: Element] (op: &Op, left: &mut [A], right: &[A]) {
+    fn zip_rounds_in_place [A: Element, Op: BinaryOp<A, A>] (op: &Op, left: &mut [A], right: &[A]) {
         for a in left.chunks_mut(right.len()) {
             for (a, &b) in a.iter_mut().zip(right) {
                 *a = op.value(*a, b);
@@ -251,7 +232,7 @@ pub(crate) fn zip_repeated_in_place<Op: BinaryOp<A, A>, A: Element>(
 
 multiversion! {
     /// `output = op(left, right)` over two views whose innermost steps are 0 or 1.
-    pub(crate) fn zip_walk [Op: BinaryOp<A, B>, A: Element, B: Element] (
+    pub(crate) fn zip_walk [A: Element, B: Element, Op: BinaryOp<A, B>] (
         op: &Op, left: &[A], right: &[A], walk: &Walk<2>, output: &mut [B],
     ) {
         let (length, steps) = walk.inner();
@@ -279,7 +260,7 @@ multiversion! {
 
 multiversion! {
     /// `left = op(left, right)` over two views whose innermost steps are 0 or 1, that of the first 1.
-    pub(crate) fn zip_walk_in_place [Op: BinaryOp<A, A>, A: Element] (
+    pub(crate) fn zip_walk_in_place [A: Element, Op: BinaryOp<A, A>] (
         op: &Op, left: &mut [A], right: &[A], walk: &Walk<2>,
     ) {
         let (length, [_, step]) = walk.inner();

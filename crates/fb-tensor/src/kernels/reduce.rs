@@ -16,6 +16,8 @@ pub(crate) const STRIP: usize = 64;
 
 /// What is done to numbers when many become one: lifted into an accumulator and joined there.
 pub(crate) trait Fold<F: Float>: Copy + Send + Sync {
+    /// The fold: its types carry no data.
+    const NEW: Self;
     /// The accumulator's type.
     type Partial: Float;
     /// Rough cost per element on one core.
@@ -38,6 +40,7 @@ macro_rules! folds {
             pub(crate) struct $Fold;
 
             impl<F: Float> Fold<F> for $Fold {
+                const NEW: Self = Self;
                 type Partial = F;
                 #[inline(always)]
                 fn start<A: Float>(self) -> A {
@@ -76,6 +79,7 @@ macro_rules! sums_of {
             pub(crate) struct $Fold;
 
             impl<F: Float> Fold<F> for $Fold {
+                const NEW: Self = Self;
                 type Partial = $Partial;
                 const LIFTS_UNCHANGED: bool = false;
                 #[inline(always)]
@@ -148,34 +152,51 @@ pub(super) fn total<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
 }
 
 multiversion! {
-    /// The fold of a slice, on this thread.
-    pub(crate) fn fold [F: Float, O: Fold<F>] (op: O, values: &[F]) -> f64 {
-        total(op, values)
-    }
-}
-
-multiversion! {
-    /// The fold of each [`BLOCK`] of a slice, to be joined in order.
-    pub(crate) fn fold_blocks [F: Float, O: Fold<F>] (op: O, values: &[F], output: &mut [f64]) {
-        for (out, part) in output.iter_mut().zip(values.chunks(BLOCK)) {
+    /// The fold of each part of `length` elements, at most [`BLOCK`]; the last may be shorter.
+    fn fold_parts [F: Float, O: Fold<F>] (op: O, values: &[F], length: usize, output: &mut [f64]) {
+        for (out, part) in output.iter_mut().zip(values.chunks(length)) {
             *out = block(op, part).to_f64();
         }
     }
 }
 
-multiversion! {
-    /// The fold of each row of `length` elements.
-    pub(crate) fn fold_rows [F: Float, O: Fold<F>] (op: O, input: &[F], length: usize, output: &mut [F]) {
-        if length == 0 {
-            output.fill(op.start());
-        } else if length <= BLOCK {
-            for (out, row) in output.iter_mut().zip(input.chunks_exact(length)) {
-                *out = F::from_f64(block(op, row).to_f64());
-            }
-        } else {
-            for (out, row) in output.iter_mut().zip(input.chunks_exact(length)) {
-                *out = F::from_f64(total(op, row));
-            }
+/// How many results of parts are kept before they are used.
+const KEPT: usize = 32;
+
+/// The fold of a slice, on this thread.
+pub(crate) fn fold<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
+    let mut kept = [0.0; KEPT];
+    let mut sum: Option<f64> = None;
+    for part in values.chunks(KEPT * BLOCK) {
+        let kept = &mut kept[..part.len().div_ceil(BLOCK)];
+        fold_parts(op, part, BLOCK, kept);
+        for &result in kept.iter() {
+            sum = Some(sum.map_or(result, |sum| op.join(sum, result)));
+        }
+    }
+    sum.unwrap_or_else(|| op.start())
+}
+
+/// The fold of each [`BLOCK`] of a slice, to be joined in order.
+pub(crate) fn fold_blocks<F: Float, O: Fold<F>>(op: O, values: &[F], output: &mut [f64]) {
+    fold_parts(op, values, BLOCK, output);
+}
+
+/// The fold of each row of `length` elements.
+pub(crate) fn fold_rows<F: Float, O: Fold<F>>(op: O, input: &[F], length: usize, output: &mut [F]) {
+    if length == 0 {
+        output.fill(op.start());
+    } else if length <= BLOCK {
+        let mut kept = [0.0; KEPT];
+        for (out, rows) in output.chunks_mut(KEPT).zip(input.chunks(KEPT * length)) {
+            fold_parts(op, rows, length, &mut kept);
+            out.iter_mut()
+                .zip(&kept)
+                .for_each(|(out, &result)| *out = F::from_f64(result));
+        }
+    } else {
+        for (out, row) in output.iter_mut().zip(input.chunks_exact(length)) {
+            *out = F::from_f64(fold(op, row));
         }
     }
 }
@@ -236,12 +257,8 @@ fn few_rows<F: Float, O: Fold<F>>(op: O, rows: Rows<'_, F>, output: &mut [O::Par
 
 /// The columns' folds of [`LANES`] to [`BLOCK`] rows of at most [`STRIP`] elements; they are left at the start of `lanes`.
 #[inline(always)]
-fn many_rows<F: Float, O: Fold<F>>(
-    op: O,
-    rows: Rows<'_, F>,
-    width: usize,
-    lanes: &mut [O::Partial],
-) {
+fn many_rows<F: Float, O: Fold<F>>(op: O, rows: Rows<'_, F>, lanes: &mut [O::Partial]) {
+    let width = rows.width;
     let lanes = &mut lanes[..LANES * width];
     let full = rows.count / LANES * LANES;
     if rows.step == width as isize {
@@ -292,31 +309,25 @@ fn many_rows<F: Float, O: Fold<F>>(
     }
 }
 
-/// The columns' folds of at least [`LANES`] rows of at most [`STRIP`] elements.
-#[inline(always)]
-fn strip<F: Float, O: Fold<F>>(
-    op: O,
-    rows: Rows<'_, F>,
-    lanes: &mut [O::Partial],
-    totals: &mut [f64],
-) {
-    let mut from = 0;
-    while from < rows.count {
-        let part = rows.range(from, BLOCK.min(rows.count - from));
-        if part.count < LANES {
-            few_rows(op, part, &mut lanes[..rows.width]);
-        } else if rows.width == STRIP {
-            many_rows(op, part, STRIP, lanes);
-        } else {
-            many_rows(op, part, rows.width, lanes);
+multiversion! {
+    /// The columns' folds of at least [`LANES`] rows of at most [`STRIP`] elements.
+    fn strip [F: Float, O: Fold<F>] (op: O, rows: Rows<'_, F>, lanes: &mut [O::Partial], totals: &mut [f64]) {
+        let mut from = 0;
+        while from < rows.count {
+            let part = rows.range(from, BLOCK.min(rows.count - from));
+            if part.count < LANES {
+                few_rows(op, part, &mut lanes[..rows.width]);
+            } else {
+                many_rows(op, part, lanes);
+            }
+            let results = totals.iter_mut().zip(lanes.iter());
+            if from == 0 {
+                results.for_each(|(total, result)| *total = result.to_f64());
+            } else {
+                results.for_each(|(total, result)| *total = op.join(*total, result.to_f64()));
+            }
+            from += BLOCK;
         }
-        let results = totals.iter_mut().zip(lanes.iter());
-        if from == 0 {
-            results.for_each(|(total, result)| *total = result.to_f64());
-        } else {
-            results.for_each(|(total, result)| *total = op.join(*total, result.to_f64()));
-        }
-        from += BLOCK;
     }
 }
 
@@ -326,14 +337,15 @@ multiversion! {
     }
 }
 
-multiversion! {
-    fn fold_many_rows [F: Float, O: Fold<F, Partial = F>] (op: O, rows: Rows<'_, F>, output: &mut [F]) {
-        let mut lanes = [F::ZERO; LANES * STRIP];
-        let mut totals = [0.0_f64; STRIP];
-        for (i, out) in output.chunks_mut(STRIP).enumerate() {
-            strip(op, rows.columns(i * STRIP, out.len()), &mut lanes, &mut totals[..out.len()]);
-            out.iter_mut().zip(&totals).for_each(|(out, &total)| *out = F::from_f64(total));
-        }
+fn fold_many_rows<F: Float, O: Fold<F, Partial = F>>(op: O, rows: Rows<'_, F>, output: &mut [F]) {
+    let mut lanes = [F::ZERO; LANES * STRIP];
+    let mut totals = [0.0_f64; STRIP];
+    for (i, out) in output.chunks_mut(STRIP).enumerate() {
+        let columns = rows.columns(i * STRIP, out.len());
+        strip(op, columns, &mut lanes, &mut totals[..out.len()]);
+        out.iter_mut()
+            .zip(&totals)
+            .for_each(|(out, &total)| *out = F::from_f64(total));
     }
 }
 
@@ -352,12 +364,14 @@ pub(crate) fn fold_columns<F: Float, O: Fold<F, Partial = F>>(
     }
 }
 
-multiversion! {
-    /// The fold of each column of one block of rows, at most [`STRIP`] wide; to be joined in the order of blocks.
-    pub(crate) fn fold_columns_block [F: Float, O: Fold<F, Partial = F>] (op: O, rows: Rows<'_, F>, output: &mut [f64]) {
-        let mut lanes = [F::ZERO; LANES * STRIP];
-        strip(op, rows, &mut lanes, output);
-    }
+/// The fold of each column of one block of rows, at most [`STRIP`] wide; to be joined in the order of blocks.
+pub(crate) fn fold_columns_block<F: Float, O: Fold<F, Partial = F>>(
+    op: O,
+    rows: Rows<'_, F>,
+    output: &mut [f64],
+) {
+    let mut lanes = [F::ZERO; LANES * STRIP];
+    strip(op, rows, &mut lanes, output);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Result};
 use crate::kernels::copy;
-use crate::kernels::gemm::{self, MatMut, MatRef};
+use crate::kernels::gemm::{MatMut, MatRef};
 use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -54,7 +54,7 @@ impl<F: Float> Tensor<F> {
                     rows: m,
                     columns: n,
                 };
-                gemm::product(F::ONE, self.matrix(0), other.matrix(0), false, out);
+                (F::kernels().product)(F::ONE, self.matrix(0), other.matrix(0), false, out);
             }));
         }
         if self.rank() == 1 && other.rank() >= 1 {
@@ -143,7 +143,7 @@ impl<F: Float> Tensor<F> {
                         rows: m,
                         columns: n,
                     };
-                    gemm::product(F::ONE, self.matrix(a), other.matrix(b), false, out);
+                    (F::kernels().product)(F::ONE, self.matrix(a), other.matrix(b), false, out);
                 }
             });
         }))
@@ -249,7 +249,7 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
                 rows: m,
                 columns: n,
             };
-            gemm::product(F::ONE, a.matrix(0).transposed(), b.matrix(0), false, out);
+            (F::kernels().product)(F::ONE, a.matrix(0).transposed(), b.matrix(0), false, out);
         });
     }
     let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs
@@ -270,7 +270,7 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
         .map(|(a, b)| (a.matrix(0).transposed(), b.matrix(0)))
         .collect();
     Tensor::filled_by([m, n], |data| {
-        gemm::products(
+        (F::kernels().products)(
             F::ONE,
             &factors,
             false,

@@ -1,10 +1,15 @@
 //! Reductions along some axes.
 
-use super::fold_axes::{Folded, fold_axes};
+use super::fold_axes::{FoldLoops, Folded};
 use crate::element::Float;
 use crate::elementwise::unary;
-use crate::kernels::reduce::{Fold, Largest, Product, Smallest, Squares, Sum};
+use crate::kernels::reduce::Product;
 use crate::tensor::Tensor;
+
+/// The loops of products, compiled only where they are used.
+pub(super) fn product<F: Float>() -> &'static FoldLoops<F> {
+    const { &FoldLoops::of(Product) }
+}
 
 /// Reductions along axes. With `keep`, the axes stay with extent 1, so that the result broadcasts against the tensor.
 ///
@@ -27,7 +32,7 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     #[must_use]
     pub fn sum_axes(&self, axes: &[usize], keep: bool) -> Self {
-        fold_axes(self, Sum, &Folded::new("sum_axes", self, axes, keep))
+        (F::kernels().sum.axes)(self, &Folded::new("sum_axes", self, axes, keep))
     }
 
     /// Means along the axes; NaN over no elements.
@@ -38,7 +43,7 @@ impl<F: Float> Tensor<F> {
     #[must_use]
     pub fn mean_axes(&self, axes: &[usize], keep: bool) -> Self {
         let folded = Folded::new("mean_axes", self, axes, keep);
-        fold_axes(self, Sum, &folded) / F::from_f64(folded.count as f64)
+        (F::kernels().sum.axes)(self, &folded) / F::from_f64(folded.count as f64)
     }
 
     /// Products along the axes; 1 over no elements.
@@ -48,7 +53,7 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     #[must_use]
     pub fn prod_axes(&self, axes: &[usize], keep: bool) -> Self {
-        fold_axes(self, Product, &Folded::new("prod_axes", self, axes, keep))
+        (product::<F>().axes)(self, &Folded::new("prod_axes", self, axes, keep))
     }
 
     /// The largest along the axes; NaN where any is NaN.
@@ -58,7 +63,7 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     #[must_use]
     pub fn max_axes(&self, axes: &[usize], keep: bool) -> Self {
-        self.extremum("max_axes", Largest, axes, keep)
+        self.extremum("max_axes", &F::kernels().largest, axes, keep)
     }
 
     /// The smallest along the axes; NaN where any is NaN.
@@ -68,14 +73,14 @@ impl<F: Float> Tensor<F> {
     #[track_caller]
     #[must_use]
     pub fn min_axes(&self, axes: &[usize], keep: bool) -> Self {
-        self.extremum("min_axes", Smallest, axes, keep)
+        self.extremum("min_axes", &F::kernels().smallest, axes, keep)
     }
 
     #[track_caller]
-    fn extremum<O: Fold<F, Partial = F>>(
+    fn extremum(
         &self,
         name: &'static str,
-        op: O,
+        fold: &FoldLoops<F>,
         axes: &[usize],
         keep: bool,
     ) -> Self {
@@ -86,7 +91,7 @@ impl<F: Float> Tensor<F> {
             "{name}: no elements along axes {axes:?} of shape {}",
             self.shape()
         );
-        fold_axes(self, op, &folded)
+        (fold.axes)(self, &folded)
     }
 
     /// Variances along the axes: `Σ (x − x̄)² / (n − ddof)`, by a second pass over the elements.
@@ -103,7 +108,7 @@ impl<F: Float> Tensor<F> {
         let centred = self - &self.mean_axes(axes, true);
         let divisor = folded.count.saturating_sub(ddof) as f64;
         // A sum over too few elements may be 0 by rounding alone: 0 / 0 is the NaN that is wanted.
-        fold_axes(&centred, Squares, &folded)
+        (F::kernels().squares.axes)(&centred, &folded)
             * F::from_f64(if divisor > 0.0 {
                 1.0 / divisor
             } else {
@@ -129,7 +134,8 @@ impl<F: Float> Tensor<F> {
     #[must_use]
     pub fn logsumexp(&self, axes: &[usize], keep: bool) -> Self {
         let folded = Folded::new("logsumexp", self, axes, keep);
-        let largest = fold_axes(self, Largest, &Folded::new("logsumexp", self, axes, true));
+        let largest =
+            (F::kernels().largest.axes)(self, &Folded::new("logsumexp", self, axes, true));
         // Infinite ones cannot be subtracted (∞ − ∞ is NaN); 0 in their place leaves eˣ infinite or 0, as it should be.
         let mut shift = largest;
         shift
@@ -137,7 +143,7 @@ impl<F: Float> Tensor<F> {
             .iter_mut()
             .for_each(|m| *m = F::select(m.is_finite(), *m, F::ZERO));
         let powers = (self - &shift).map_op_into(&unary::Exp {});
-        let logarithms = fold_axes(&powers, Sum, &folded).map_op_into(&unary::Ln {});
+        let logarithms = (F::kernels().sum.axes)(&powers, &folded).map_op_into(&unary::Ln {});
         let shift = shift.reshape(*logarithms.shape());
         logarithms + shift
     }

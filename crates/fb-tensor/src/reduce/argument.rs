@@ -1,9 +1,7 @@
 //! Where the largest and the smallest elements are.
 
-use super::whole::fold_slice;
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernels::reduce::{Fold, Largest, Smallest};
 use crate::shape::MAX_RANK;
 use crate::tensor::Tensor;
 
@@ -22,7 +20,7 @@ impl<F: Float> Tensor<F> {
     #[must_use]
     pub fn argmax(&self, axis: usize) -> Tensor<i64> {
         self.check_axis("argmax", axis).or_panic();
-        self.first_of("argmax", Largest, axis)
+        self.first_of("argmax", F::kernels().largest.slice, axis)
     }
 
     /// The index of the smallest element along an axis, which is dropped: the first of equals; a NaN counts as smallest.
@@ -33,11 +31,11 @@ impl<F: Float> Tensor<F> {
     #[must_use]
     pub fn argmin(&self, axis: usize) -> Tensor<i64> {
         self.check_axis("argmin", axis).or_panic();
-        self.first_of("argmin", Smallest, axis)
+        self.first_of("argmin", F::kernels().smallest.slice, axis)
     }
 
     #[track_caller]
-    fn first_of<O: Fold<F, Partial = F>>(&self, name: &str, op: O, axis: usize) -> Tensor<i64> {
+    fn first_of(&self, name: &str, extremum: fn(&[F]) -> f64, axis: usize) -> Tensor<i64> {
         let shape = self.shape().without(axis);
         let length = self.dim(axis);
         let defined = length > 0 || shape.elements() == 0;
@@ -50,7 +48,7 @@ impl<F: Float> Tensor<F> {
         let values = rows.as_slice().expect("made contiguous");
         Tensor::filled_by(shape, |out| {
             for (out, row) in out.iter_mut().zip(values.chunks_exact(length.max(1))) {
-                let best = F::from_f64(fold_slice(op, row));
+                let best = F::from_f64(extremum(row));
                 let place = row.iter().position(|&x| x == best || x.is_nan());
                 *out = place.expect("the extremum is one of the elements") as i64;
             }

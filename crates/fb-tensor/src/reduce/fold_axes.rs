@@ -11,7 +11,7 @@ use crate::threads;
 
 /// Which axes are folded, and what shape that leaves.
 #[derive(Clone, Copy)]
-pub(super) struct Folded {
+pub(crate) struct Folded {
     axes: [bool; MAX_RANK],
     /// Elements that go into one result.
     pub(super) count: usize,
@@ -74,8 +74,26 @@ fn check<F: Float>(op: &'static str, t: &Tensor<F>, axis: usize) -> Result<()> {
     })
 }
 
+/// One fold on one type, over axes, over the columns of a matrix and over a slice.
+pub(crate) struct FoldLoops<F: Float> {
+    pub(super) axes: fn(&Tensor<F>, &Folded) -> Tensor<F>,
+    pub(super) columns: fn(Rows<'_, F>, &mut [F]),
+    pub(super) slice: fn(&[F]) -> f64,
+}
+
+impl<F: Float> FoldLoops<F> {
+    /// The loops of a fold. The value only names the type.
+    pub(crate) const fn of<O: Fold<F, Partial = F>>(_: O) -> Self {
+        Self {
+            axes: |t, folded| fold_axes(t, O::NEW, folded),
+            columns: |rows, output| columns(O::NEW, rows, output),
+            slice: |values| fold_slice(O::NEW, values),
+        }
+    }
+}
+
 /// The fold over the axes.
-pub(super) fn fold_axes<F: Float, O: Fold<F, Partial = F>>(
+fn fold_axes<F: Float, O: Fold<F, Partial = F>>(
     t: &Tensor<F>,
     op: O,
     folded: &Folded,
@@ -170,11 +188,7 @@ fn stacked_columns<F: Float, O: Fold<F, Partial = F>>(
 }
 
 /// The fold of each column, over the pool if it is worth it.
-pub(super) fn columns<F: Float, O: Fold<F, Partial = F>>(
-    op: O,
-    rows: Rows<'_, F>,
-    output: &mut [F],
-) {
+fn columns<F: Float, O: Fold<F, Partial = F>>(op: O, rows: Rows<'_, F>, output: &mut [F]) {
     let cost = rows.count * rows.width * O::PICOSECONDS / 1000;
     if !threads::worth_splitting(cost) {
         return kernel::fold_columns(op, rows, output);

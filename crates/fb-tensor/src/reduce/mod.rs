@@ -9,3 +9,7 @@ mod fold_axes;
 mod softmax;
 mod sum_to;
 mod whole;
+
+pub(crate) use fold_axes::FoldLoops;
+pub(crate) use softmax::{log_softmax, softmax};
+pub(crate) use whole::fold_slice;

@@ -11,6 +11,14 @@ const PICOSECONDS: usize = 1000;
 /// Elements handed to a thread at a time.
 const CHUNK: usize = 16 * 1024;
 
+pub(crate) fn softmax<F: Float>(t: &Tensor<F>, axis: usize) -> Tensor<F> {
+    t.map_rows(axis, kernel::softmax)
+}
+
+pub(crate) fn log_softmax<F: Float>(t: &Tensor<F>, axis: usize) -> Tensor<F> {
+    t.map_rows(axis, kernel::log_softmax)
+}
+
 impl<F: Float> Tensor<F> {
     /// `eˣ / Σ eˣ` along an axis, without overflow.
     ///
@@ -28,7 +36,7 @@ impl<F: Float> Tensor<F> {
     #[must_use]
     pub fn softmax(&self, axis: usize) -> Self {
         self.check_axis("softmax", axis).or_panic();
-        self.map_rows(axis, kernel::softmax)
+        (F::kernels().softmax)(self, axis)
     }
 
     /// `x − ln Σ eˣ` along an axis: the logarithm of [`Tensor::softmax`], accurate where that is near 0.
@@ -39,7 +47,7 @@ impl<F: Float> Tensor<F> {
     #[must_use]
     pub fn log_softmax(&self, axis: usize) -> Self {
         self.check_axis("log_softmax", axis).or_panic();
-        self.map_rows(axis, kernel::log_softmax)
+        (F::kernels().log_softmax)(self, axis)
     }
 
     /// A function of rows `(input, row length, output)`, along any axis.

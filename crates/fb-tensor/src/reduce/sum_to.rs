@@ -1,9 +1,9 @@
 //! The adjoint of broadcasting.
 
-use super::fold_axes::{Folded, columns, fold_axes};
+use super::fold_axes::Folded;
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Result};
-use crate::kernels::reduce::{Rows, Sum};
+use crate::kernels::reduce::Rows;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::Tensor;
 
@@ -35,8 +35,7 @@ impl<F: Float> Tensor<F> {
                 count if count == width => self.reshape(shape),
                 0 => Self::zeros_of(shape),
                 count => Self::filled_by(shape, |out| {
-                    columns(
-                        Sum,
+                    (F::kernels().sum.columns)(
                         Rows {
                             data: values,
                             start: 0,
@@ -49,7 +48,7 @@ impl<F: Float> Tensor<F> {
                 }),
             };
         }
-        fold_axes(self, Sum, &stretched(self, shape).or_panic())
+        (F::kernels().sum.axes)(self, &stretched(self, shape).or_panic())
     }
 }
 

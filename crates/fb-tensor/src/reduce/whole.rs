@@ -1,9 +1,8 @@
 //! Reductions of a whole tensor to one number.
 
+use super::along::product;
 use crate::element::Float;
-use crate::kernels::reduce::{
-    self as kernel, BLOCK, Fold, Largest, NotFinite, Product, Smallest, Sum, WideSquares,
-};
+use crate::kernels::reduce::{self as kernel, BLOCK, Fold};
 use crate::tensor::Tensor;
 use crate::threads;
 
@@ -17,17 +16,17 @@ impl<F: Float> Tensor<F> {
     /// assert_eq!(fb_tensor::Tensor::from([[1.0, 2.0], [3.0, 4.0]]).sum(), 10.0);
     /// ```
     pub fn sum(&self) -> F {
-        F::from_f64(fold_all(self, Sum))
+        F::from_f64(fold_all(self, F::kernels().sum.slice))
     }
 
     /// The mean of all elements; NaN if there are none.
     pub fn mean(&self) -> F {
-        F::from_f64(fold_all(self, Sum) / self.len() as f64)
+        F::from_f64(fold_all(self, F::kernels().sum.slice) / self.len() as f64)
     }
 
     /// The product of all elements; 1 if there are none.
     pub fn prod(&self) -> F {
-        F::from_f64(fold_all(self, Product))
+        F::from_f64(fold_all(self, product::<F>().slice))
     }
 
     /// The largest element; NaN if any is NaN.
@@ -41,7 +40,7 @@ impl<F: Float> Tensor<F> {
             "max: shape {} has no elements",
             self.shape()
         );
-        F::from_f64(fold_all(self, Largest))
+        F::from_f64(fold_all(self, F::kernels().largest.slice))
     }
 
     /// The smallest element; NaN if any is NaN.
@@ -55,7 +54,7 @@ impl<F: Float> Tensor<F> {
             "min: shape {} has no elements",
             self.shape()
         );
-        F::from_f64(fold_all(self, Smallest))
+        F::from_f64(fold_all(self, F::kernels().smallest.slice))
     }
 
     /// The Euclidean norm `√Σ x²` of all elements, added up in double precision.
@@ -65,25 +64,25 @@ impl<F: Float> Tensor<F> {
 
     /// `Σ x²` of all elements, in double precision.
     pub fn squared_norm(&self) -> f64 {
-        fold_all(self, WideSquares)
+        fold_all(self, F::kernels().wide_squares)
     }
 
     /// Whether no element is infinite or NaN.
     pub fn is_all_finite(&self) -> bool {
-        fold_all(self, NotFinite) == 0.0
+        fold_all(self, F::kernels().not_finite) == 0.0
     }
 }
 
 /// The fold of all elements in row-major order.
-fn fold_all<F: Float, O: Fold<F>>(t: &Tensor<F>, op: O) -> f64 {
+fn fold_all<F: Float>(t: &Tensor<F>, fold: fn(&[F]) -> f64) -> f64 {
     match t.as_slice() {
-        Some(values) => fold_slice(op, values),
-        None => fold_slice(op, t.contiguous().as_slice().expect("made contiguous")),
+        Some(values) => fold(values),
+        None => fold(t.contiguous().as_slice().expect("made contiguous")),
     }
 }
 
 /// The fold of a slice, over the pool if it is worth it.
-pub(super) fn fold_slice<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
+pub(crate) fn fold_slice<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
     let cost = values.len() * O::PICOSECONDS / 1000;
     if values.len() <= BLOCKS_PER_PART * BLOCK || !threads::worth_splitting(cost) {
         return kernel::fold(op, values);

@@ -2,8 +2,8 @@
 
 use super::Tensor;
 use crate::element::{Element, Float};
-use crate::elementwise::{binary, unary};
-use crate::kernels::{copy, elementwise as kernel};
+use crate::elementwise::{UnaryOp, binary, unary};
+use crate::kernels::copy;
 
 impl<T: Element> Tensor<T> {
     /// Sets every element to `value`.
@@ -35,12 +35,8 @@ impl<T: Element> Tensor<T> {
 impl<F: Float> Tensor<F> {
     /// `self = factor · self`
     pub fn scale_mut(&mut self, factor: F) {
-        kernel::map_in_place(
-            &unary::MulScalar {
-                factor: factor.to_f64(),
-            },
-            self.make_mut(),
-        );
+        let factor = factor.to_f64();
+        (unary::MulScalar::loops().map_in_place)(self.make_mut(), &unary::MulScalar { factor });
     }
 
     /// `self = self + factor · other`, with `other` broadcast.
@@ -56,6 +52,11 @@ impl<F: Float> Tensor<F> {
     /// If `other` does not broadcast to this shape.
     #[track_caller]
     pub fn add_scaled(&mut self, other: &Self, factor: F) {
-        self.zip_assign(other, &binary::AddScaled { factor });
+        self.zip_assign(
+            other,
+            &binary::AddScaled {
+                factor: factor.to_f64(),
+            },
+        );
     }
 }

@@ -56,6 +56,16 @@ pub fn adam<F: Float>(
     m: &mut [F],
     v: &mut [F],
 ) {
+    (F::kernels().adam)(step, value, gradient, m, v)
+}
+
+pub(crate) fn adam_loops<F: Float>(
+    step: AdamStep<F>,
+    value: &mut [F],
+    gradient: &[F],
+    m: &mut [F],
+    v: &mut [F],
+) {
     for_each_part(
         "adam",
         [value, m, v],

@@ -8,6 +8,10 @@ pub use adam::{AdamStep, adam};
 pub use rms_prop::{RmsPropStep, rms_prop};
 pub use sgd::{SgdStep, sgd};
 
+pub(crate) use adam::adam_loops;
+pub(crate) use rms_prop::rms_prop_loops;
+pub(crate) use sgd::sgd_loops;
+
 use crate::element::Float;
 use crate::threads;
 
@@ -37,7 +41,7 @@ fn for_each_part<F: Float, const N: usize>(
 fn split<F: Float, const N: usize>(
     slices: [&mut [F]; N],
     gradient: &[F],
-    update: &(impl Fn([&mut [F]; N], &[F]) + Sync),
+    update: &(dyn Fn([&mut [F]; N], &[F]) + Sync),
 ) {
     let len = gradient.len();
     if len <= CHUNK || !threads::worth_splitting(len * PICOSECONDS / 1000) {

@@ -95,6 +95,17 @@ pub fn rms_prop<F: Float>(
     mean: Option<&mut [F]>,
     velocity: Option<&mut [F]>,
 ) {
+    (F::kernels().rms_prop)(step, value, gradient, square, mean, velocity)
+}
+
+pub(crate) fn rms_prop_loops<F: Float>(
+    step: RmsPropStep<F>,
+    value: &mut [F],
+    gradient: &[F],
+    square: &mut [F],
+    mean: Option<&mut [F]>,
+    velocity: Option<&mut [F]>,
+) {
     const NAME: &str = "rms_prop";
     match (mean, velocity) {
         (None, None) => for_each_part(NAME, [value, square], gradient, &|[w, v], g| {

@@ -64,6 +64,15 @@ pub fn sgd<F: Float>(
     gradient: &[F],
     velocity: Option<&mut [F]>,
 ) {
+    (F::kernels().sgd)(step, value, gradient, velocity)
+}
+
+pub(crate) fn sgd_loops<F: Float>(
+    step: SgdStep<F>,
+    value: &mut [F],
+    gradient: &[F],
+    velocity: Option<&mut [F]>,
+) {
     match velocity {
         None => for_each_part("sgd", [value], gradient, &|[value], gradient| {
             plain(step, value, gradient)

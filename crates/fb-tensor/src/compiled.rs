@@ -1,0 +1,60 @@
+//! Tables of functions that are compiled in this crate, once for each floating-point type.
+//!
+//! The compiler makes a generic function anew in every crate that calls it; with loops for several instruction sets and
+//! splits over threads that took most of the build time of every crate above. So the big functions are reached through
+//! tables of pointers, and the tables are statics of this crate.
+
+use crate::element::Float;
+use crate::error::Result;
+use crate::kernels::gemm::{self, MatMut, MatRef};
+use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
+use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
+use crate::reduce::{FoldLoops, fold_slice, log_softmax, softmax};
+use crate::tensor::Tensor;
+
+/// A type for each floating-point type, so that a table can be chosen by it.
+pub trait PerFloat {
+    /// The type.
+    type Of<F: Float>: 'static;
+}
+
+/// The functions that depend on nothing but the type.
+#[allow(clippy::type_complexity, reason = "a table of signatures")]
+pub struct Kernels<F: Float> {
+    pub(crate) sum: FoldLoops<F>,
+    pub(crate) largest: FoldLoops<F>,
+    pub(crate) smallest: FoldLoops<F>,
+    pub(crate) squares: FoldLoops<F>,
+    pub(crate) wide_squares: fn(&[F]) -> f64,
+    pub(crate) not_finite: fn(&[F]) -> f64,
+    pub(crate) product: fn(F, MatRef<'_, F>, MatRef<'_, F>, bool, MatMut<'_, F>),
+    pub(crate) products: fn(F, &[(MatRef<'_, F>, MatRef<'_, F>)], bool, MatMut<'_, F>),
+    pub(crate) softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
+    pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
+    pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) sgd: fn(SgdStep<F>, &mut [F], &[F], Option<&mut [F]>),
+    pub(crate) adam: fn(AdamStep<F>, &mut [F], &[F], &mut [F], &mut [F]),
+    pub(crate) rms_prop:
+        fn(RmsPropStep<F>, &mut [F], &[F], &mut [F], Option<&mut [F]>, Option<&mut [F]>),
+}
+
+impl<F: Float> Kernels<F> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            sum: FoldLoops::of(Sum),
+            largest: FoldLoops::of(Largest),
+            smallest: FoldLoops::of(Smallest),
+            squares: FoldLoops::of(Squares),
+            wide_squares: |values| fold_slice(WideSquares, values),
+            not_finite: |values| fold_slice(NotFinite, values),
+            product: gemm::product,
+            products: gemm::products,
+            softmax,
+            log_softmax,
+            cross_entropy: crate::fused::softmax_cross_entropy,
+            sgd: optimizer::sgd_loops,
+            adam: optimizer::adam_loops,
+            rms_prop: optimizer::rms_prop_loops,
+        }
+    }
+}
