@@ -93,7 +93,7 @@ fn xor_step() -> fb::Result<Step> {
         inputs: Inputs::Float(Tensor::from([[0.0, 1.0]])),
         targets: Tensor::from([[1.0]]).into(),
     };
-    train(network, BinaryCrossentropy::new(), samples)
+    train(network, BinaryCrossentropy, samples)
 }
 
 /// 784 → 512 → 512 → 10 with rectifiers, 128 samples.
@@ -106,7 +106,7 @@ fn mlp() -> fb::Result<Step> {
         inputs: Inputs::Float(normal([128, 784], 1)),
         targets: labels(128).into(),
     };
-    train(network, CrossEntropy::new(), samples)
+    train(network, CrossEntropy, samples)
 }
 
 /// 64 → 128 → 128 → 10 with output → hidden1 and hidden2 → hidden1, 20 iterations, 32 samples.
@@ -122,7 +122,7 @@ fn feedback() -> fb::Result<Step> {
         inputs: Inputs::Float(normal([32, 64], 2)),
         targets: labels(32).into(),
     };
-    train(network, CrossEntropy::new(), samples)
+    train(network, CrossEntropy, samples)
 }
 
 fn gemm(n: usize) -> Step {

@@ -32,7 +32,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Passes over the training digits.
-    #[arg(long, default_value_t = 80)]
+    #[arg(long, default_value_t = 120)]
     epochs: u64,
     /// The folder for plots and the model.
     #[arg(long, default_value = "out")]
@@ -51,6 +51,8 @@ struct Digits {
 }
 
 const ITERATIONS: usize = 4;
+/// Units in the hidden layers of the feed-forward control: with them it has as many parameters, to within 1 %.
+const CONTROL: usize = 82;
 
 fn main() -> fb::Result<()> {
     let mut args = Args::parse();
@@ -77,27 +79,27 @@ fn digits(seed: u64) -> fb::Result<Digits> {
     })
 }
 
-/// Two hidden layers; the answer and the second layer go back into the first.
+/// Two hidden layers; what the second one found goes back into the first.
 fn feedback(width: usize) -> Sequential {
     feed_forward(width)
-        .feedback("output", "hidden1")
-        .feedback("hidden2", "hidden1")
+        .feedback("drop2", "hidden1")
         .schedule(Unroll::iterations(ITERATIONS))
 }
 
 fn feed_forward(width: usize) -> Sequential {
     Sequential::input([64])
         .layer("hidden1", Dense::new(width).activation(Relu))
-        .layer("drop1", Dropout::new(0.2))
+        .layer("drop1", Dropout::new(0.3))
         .layer("hidden2", Dense::new(width).activation(Relu))
-        .layer("drop2", Dropout::new(0.2))
+        .layer("drop2", Dropout::new(0.3))
         .layer("output", Dense::new(10))
 }
 
+/// Edge, dropout, rate and epochs were chosen on a fifth of the training digits, never on the test digits.
 fn compile(network: Network) -> fb::Result<Model> {
     let model = network.compile(
-        AdamW::new(2e-3).weight_decay(1e-2),
-        CrossEntropy::new(),
+        AdamW::new(5e-4).weight_decay(1e-2),
+        CrossEntropy,
         (Accuracy,),
     )?;
     // Every iteration is taught to be right, so that the later ones refine.
@@ -192,28 +194,39 @@ fn compare(seeds: u64, epochs: u64) -> fb::Result<()> {
         size(feedback(64))?
     );
     println!(
-        "feed-forward 64→85→85→10: {} parameters",
-        size(feed_forward(85))?
+        "feed-forward 64→{CONTROL}→{CONTROL}→10: {} parameters",
+        size(feed_forward(CONTROL))?
     );
-    let mut sums = [0.0; 2];
+    let (mut sums, mut first_sum) = ([0.0; 2], 0.0);
     for seed in 0..seeds {
         let data = digits(seed)?;
         let mut line = format!("seed {seed}");
         for (network, sum, name) in [
             (feedback(64), 0, "feedback"),
-            (feed_forward(85), 1, "feed-forward"),
+            (feed_forward(CONTROL), 1, "feed-forward"),
         ] {
             let mut model = compile(network.seed(seed).build()?)?;
             model.fit((&data.x_train, &data.y_train), Fit::epochs(epochs).silent())?;
-            let accuracy = model
-                .evaluate((&data.x_test, &data.y_test))?
-                .get("accuracy")
-                .unwrap_or(f64::NAN);
-            sums[sum] += accuracy;
-            line.push_str(&format!("  {name} {accuracy:.4}"));
+            let evaluations = model.evaluate_iterations((&data.x_test, &data.y_test))?;
+            let accuracies: Vec<f64> = evaluations
+                .iter()
+                .map(|evaluation| evaluation.get("accuracy").unwrap_or(f64::NAN))
+                .collect();
+            let (first, last) = (accuracies[0], accuracies[accuracies.len() - 1]);
+            sums[sum] += last;
+            if accuracies.len() > 1 {
+                first_sum += first;
+                line.push_str(&format!("  {name} {last:.4} (first iteration {first:.4})"));
+            } else {
+                line.push_str(&format!("  {name} {last:.4}"));
+            }
         }
         println!("{line}");
     }
+    println!(
+        "mean test accuracy {:.4} over {seeds} seeds after the first iteration",
+        first_sum / seeds as f64
+    );
     println!(
         "mean test accuracy {:.4} over {seeds} seeds of the feed-forward control",
         sums[1] / seeds as f64

@@ -75,7 +75,7 @@ fn main() -> fb::Result<()> {
         .schedule(Unroll::iterations(3))
         .seed(42)
         .build()?
-        .compile(Adam::new(0.01), CrossEntropy::new(), (Accuracy,))?;
+        .compile(Adam::new(0.01), CrossEntropy, (Accuracy,))?;
     println!("{}", model.summary());
 
     println!("\n== training");

@@ -42,11 +42,7 @@ fn main() -> fb_nn::Result<()> {
         .build()?;
     let (x, y) = ring(512, Key::new(1));
     let target = Target::Float(y);
-    let (loss, adam, mut memory) = (
-        BinaryCrossentropy::new(),
-        Adam::new(0.01),
-        OptimizerState::new(),
-    );
+    let (loss, adam, mut memory) = (BinaryCrossentropy, Adam::new(0.01), OptimizerState::new());
     let rate = Optimizer::<f32>::learning_rate(&adam);
     let tape = Tape::new();
     for step in 0..steps {

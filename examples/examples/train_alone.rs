@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?
         .compile(
             Adam::new(0.01),
-            CrossEntropy::new(),
+            CrossEntropy,
             (Accuracy, F1::macro_average()),
         )?;
     println!("{}\n", model.summary());

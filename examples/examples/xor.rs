@@ -88,11 +88,10 @@ fn model(width: usize, wiring: &Wiring, seed: u64) -> fb::Result<Model> {
     if let Some((from, to)) = wiring.feedback {
         network = network.feedback(from, to).schedule(Unroll::iterations(4));
     }
-    Ok(network.seed(seed).build()?.compile(
-        Adam::new(0.1),
-        BinaryCrossentropy::new(),
-        (Accuracy,),
-    )?)
+    Ok(network
+        .seed(seed)
+        .build()?
+        .compile(Adam::new(0.1), BinaryCrossentropy, (Accuracy,))?)
 }
 
 /// The article's steps, one after the other.

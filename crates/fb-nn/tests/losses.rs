@@ -25,7 +25,7 @@ fn cases() -> Vec<Case> {
         [[1.0, 0.0], [-2.0, 3.0]],
     ]);
     let steps = Tensor::from([[0_i64, 1], [1, 1], [0, 0]]);
-    let probable = CrossEntropy::new().from_probabilities();
+    let probable = CrossEntropy.from_probabilities();
     let case = |loss: Box<dyn Loss<f64>>, output: &Tensor<f64>, target: Target<f64>| {
         (loss, output.clone(), target)
     };
@@ -37,48 +37,36 @@ fn cases() -> Vec<Case> {
             targets.clone().into(),
         ),
         case(Box::new(Huber { delta: 0.8 }), &numbers, targets.into()),
+        case(Box::new(BinaryCrossentropy), &shares, flags.clone().into()),
         case(
-            Box::new(BinaryCrossentropy::new()),
+            Box::new(BinaryCrossentropy.label_smoothing(0.2)),
             &shares,
             flags.clone().into(),
         ),
         case(
-            Box::new(BinaryCrossentropy::new().label_smoothing(0.2)),
-            &shares,
-            flags.clone().into(),
-        ),
-        case(
-            Box::new(BinaryCrossentropy::new().from_logits()),
+            Box::new(BinaryCrossentropy.from_logits()),
             &numbers,
             flags.into(),
         ),
         case(
-            Box::new(BinaryCrossentropy::new().from_logits()),
+            Box::new(BinaryCrossentropy.from_logits()),
             &Tensor::from([[0.3], [2.0]]),
             Tensor::from([1_i64, 0]).into(),
         ),
+        case(Box::new(CrossEntropy), &numbers, labels.clone().into()),
+        case(Box::new(CrossEntropy), &numbers, shares.clone().into()),
         case(
-            Box::new(CrossEntropy::new()),
+            Box::new(CrossEntropy.label_smoothing(0.1)),
             &numbers,
             labels.clone().into(),
         ),
         case(
-            Box::new(CrossEntropy::new()),
-            &numbers,
-            shares.clone().into(),
-        ),
-        case(
-            Box::new(CrossEntropy::new().label_smoothing(0.1)),
+            Box::new(CrossEntropy.class_weights([1.0, 0.5, 2.0])),
             &numbers,
             labels.clone().into(),
         ),
         case(
-            Box::new(CrossEntropy::new().class_weights([1.0, 0.5, 2.0])),
-            &numbers,
-            labels.clone().into(),
-        ),
-        case(
-            Box::new(CrossEntropy::new().class_weights([1.0, 0.5, 2.0])),
+            Box::new(CrossEntropy.class_weights([1.0, 0.5, 2.0])),
             &numbers,
             shares.clone().into(),
         ),
@@ -89,9 +77,9 @@ fn cases() -> Vec<Case> {
             &shares,
             labels.into(),
         ),
-        case(Box::new(CrossEntropy::new()), &sequence, steps.into()),
+        case(Box::new(CrossEntropy), &sequence, steps.into()),
         case(
-            Box::new(CrossEntropy::new()),
+            Box::new(CrossEntropy),
             &sequence,
             sequence.softmax(2).into(),
         ),
@@ -236,7 +224,7 @@ fn shapes_that_differ() {
     );
     assert_eq!(
         error(
-            CrossEntropy::new(),
+            CrossEntropy,
             Tensor::zeros([2, 3]),
             Tensor::from([[0_i64], [2]])
         ),
@@ -245,7 +233,7 @@ fn shapes_that_differ() {
     );
     assert_eq!(
         error(
-            CrossEntropy::new(),
+            CrossEntropy,
             Tensor::zeros([2, 3]),
             Tensor::from([0.0, 2.0])
         ),
@@ -254,7 +242,7 @@ fn shapes_that_differ() {
     );
     assert_eq!(
         error(
-            CrossEntropy::new(),
+            CrossEntropy,
             Tensor::zeros([2, 1]),
             Tensor::from([0_i64, 0])
         ),
@@ -263,7 +251,7 @@ fn shapes_that_differ() {
     );
     assert!(
         error(
-            BinaryCrossentropy::new(),
+            BinaryCrossentropy,
             Tensor::zeros([2, 3]),
             Tensor::from([0_i64, 1])
         )
@@ -271,7 +259,7 @@ fn shapes_that_differ() {
     );
     assert_eq!(
         error(
-            CrossEntropy::new().class_weights([1.0, 2.0]),
+            CrossEntropy.class_weights([1.0, 2.0]),
             Tensor::zeros([2, 3]),
             Tensor::from([0_i64, 2])
         ),
@@ -281,13 +269,8 @@ fn shapes_that_differ() {
 
 #[test]
 fn numbers_outside_their_domain() {
-    let labels = |labels: [i64; 2]| {
-        error(
-            CrossEntropy::new(),
-            Tensor::zeros([2, 3]),
-            Tensor::from(labels),
-        )
-    };
+    let labels =
+        |labels: [i64; 2]| error(CrossEntropy, Tensor::zeros([2, 3]), Tensor::from(labels));
     assert_eq!(
         labels([1, 3]),
         "CrossEntropy: expected labels from 0 to 2 for 3 classes, found label 3 in row 1\n  \
@@ -295,13 +278,13 @@ fn numbers_outside_their_domain() {
     );
     assert!(labels([-1, 0]).contains("found label -1 in row 0"));
     let smoothed = error(
-        CrossEntropy::new().label_smoothing(0.1),
+        CrossEntropy.label_smoothing(0.1),
         Tensor::zeros([2, 3]),
         Tensor::from([0_i64, 7]),
     );
     assert!(smoothed.contains("found label 7 in row 1"), "{smoothed}");
     let sequence = error(
-        CrossEntropy::new(),
+        CrossEntropy,
         Tensor::zeros([2, 2, 3]),
         Tensor::from([[0_i64, 1], [2, 5]]),
     );
@@ -309,29 +292,25 @@ fn numbers_outside_their_domain() {
 
     let half = || Tensor::full([2, 1], 0.5);
     assert_eq!(
-        error(
-            BinaryCrossentropy::new(),
-            half(),
-            Tensor::from([[0.0], [2.0]])
-        ),
+        error(BinaryCrossentropy, half(), Tensor::from([[0.0], [2.0]])),
         "BinaryCrossentropy: expected targets between 0 and 1, found 2 in row 1\n  \
          help: targets are probabilities: 1 for what is the case, 0 for what is not"
     );
     assert!(
         error(
-            BinaryCrossentropy::new(),
+            BinaryCrossentropy,
             half(),
             Tensor::from([[f32::NAN], [0.0]])
         )
         .contains("found NaN in row 0")
     );
     assert!(
-        error(BinaryCrossentropy::new(), half(), Tensor::from([2_i64, 0]))
+        error(BinaryCrossentropy, half(), Tensor::from([2_i64, 0]))
             .contains("found label 2 in row 0")
     );
     assert_eq!(
         error(
-            BinaryCrossentropy::new(),
+            BinaryCrossentropy,
             Tensor::from([[0.5], [1.5]]),
             Tensor::from([[0.0], [1.0]])
         ),
@@ -339,7 +318,7 @@ fn numbers_outside_their_domain() {
          help: give the last layer .activation(Sigmoid), or use .from_logits()"
     );
     let scores = error(
-        CrossEntropy::new().from_probabilities(),
+        CrossEntropy.from_probabilities(),
         Tensor::from([[0.5, -2.0]]),
         Tensor::from([0_i64]),
     );
@@ -356,7 +335,7 @@ fn numbers_outside_their_domain() {
     );
     assert!(
         error(
-            CrossEntropy::new(),
+            CrossEntropy,
             Tensor::zeros([1, 2]),
             Tensor::from([[1.5, -0.5]])
         )
@@ -368,8 +347,8 @@ fn numbers_outside_their_domain() {
 fn empty_batches() {
     for loss in [
         &MeanSquaredError as &dyn Loss<f32>,
-        &BinaryCrossentropy::new(),
-        &CrossEntropy::new(),
+        &BinaryCrossentropy,
+        &CrossEntropy,
     ] {
         let empty = Tensor::zeros([0, 2]);
         let error = loss
@@ -410,7 +389,7 @@ fn weights_that_do_not_fit() {
 #[test]
 fn settings_outside_their_domain() {
     assert_eq!(
-        BinaryCrossentropy::new()
+        BinaryCrossentropy
             .label_smoothing(1.5)
             .validate()
             .unwrap_err()
@@ -418,14 +397,9 @@ fn settings_outside_their_domain() {
         "BinaryCrossentropy label smoothing: expected a share from 0 to 1, found 1.5\n  \
          help: 0.1 is usual; 0 switches it off"
     );
-    assert!(
-        CrossEntropy::new()
-            .label_smoothing(f64::NAN)
-            .validate()
-            .is_err()
-    );
+    assert!(CrossEntropy.label_smoothing(f64::NAN).validate().is_err());
     assert_eq!(
-        CrossEntropy::new()
+        CrossEntropy
             .class_weights([1.0, f64::INFINITY])
             .validate()
             .unwrap_err()
@@ -448,8 +422,8 @@ fn a_nan_in_the_output_comes_out_as_a_nan() {
     // Training looks for the layer that made it; an error here would hide the place.
     for loss in [
         &MeanSquaredError as &dyn Loss<f32>,
-        &BinaryCrossentropy::new(),
-        &CrossEntropy::new(),
+        &BinaryCrossentropy,
+        &CrossEntropy,
     ] {
         let output = Var::constant(Tensor::from([[f32::NAN, 0.5]]));
         assert!(
@@ -466,7 +440,7 @@ fn a_nan_in_the_output_comes_out_as_a_nan() {
 fn a_certain_error_costs_a_hundred_and_can_be_unlearned() {
     let tape = Tape::new();
     let p = tape.leaf(Tensor::from([[1.0, 0.0]]));
-    let loss = CrossEntropy::new()
+    let loss = CrossEntropy
         .from_probabilities()
         .forward(&p, &Tensor::from([1_i64]).into(), None)
         .unwrap();
@@ -478,7 +452,7 @@ fn a_certain_error_costs_a_hundred_and_can_be_unlearned() {
 fn a_single_probability_takes_two_nodes() {
     let tape = Tape::new();
     let p = tape.leaf(Tensor::from([[0.3]]));
-    BinaryCrossentropy::new()
+    BinaryCrossentropy
         .forward(&p, &Tensor::from([[1.0]]).into(), None)
         .unwrap();
     assert_eq!(tape.len(), 3, "the leaf, the loss of each number, the mean");
@@ -506,8 +480,8 @@ proptest! {
         let labels = Tensor::from(rows.iter().map(|(_, label)| *label).collect::<Vec<_>>());
         let scores = Tensor::from_vec(rows.iter().flat_map(|(row, _)| row.clone()).collect(), [rows.len(), 4]);
         let (loss, scores) = match probable {
-            true => (CrossEntropy::new().from_probabilities(), scores.softmax(1)),
-            false => (CrossEntropy::new(), scores),
+            true => (CrossEntropy.from_probabilities(), scores.softmax(1)),
+            false => (CrossEntropy, scores),
         };
         let output = Var::<f64>::constant(scores);
         for loss in [loss.clone(), loss.clone().label_smoothing(smoothing), loss.class_weights([0.5, 1.0, 2.0, 0.0])] {
@@ -521,7 +495,7 @@ proptest! {
     fn logits_and_probabilities_agree(rows in proptest::collection::vec((-15.0..15.0, 0.0..1.0), 1..9)) {
         let logits = Tensor::from_vec(rows.iter().map(|(x, _)| *x).collect(), [rows.len(), 1]);
         let targets: Target<f64> = Tensor::from_vec(rows.iter().map(|(_, t)| *t).collect(), [rows.len(), 1]).into();
-        let loss = BinaryCrossentropy::new();
+        let loss = BinaryCrossentropy;
         let by_logits = loss.from_logits().forward(&Var::constant(logits.clone()), &targets, None).unwrap().item();
         let by_shares = loss.forward(&Var::constant(logits.sigmoid()), &targets, None).unwrap().item();
         prop_assert!((by_logits - by_shares).abs() < 1e-9 * by_logits.max(1.0), "{} {}", by_logits, by_shares);

@@ -22,7 +22,7 @@ fn xor_model(seed: u64) -> Model {
         .build()
         .unwrap();
     network
-        .compile(Adam::new(0.1), BinaryCrossentropy::new(), (Accuracy,))
+        .compile(Adam::new(0.1), BinaryCrossentropy, (Accuracy,))
         .unwrap()
 }
 
@@ -38,7 +38,7 @@ fn wine_model() -> Model {
         .build()
         .unwrap();
     let model = network
-        .compile(Adam::new(0.01), CrossEntropy::new(), (Accuracy,))
+        .compile(Adam::new(0.01), CrossEntropy, (Accuracy,))
         .unwrap();
     model
         .loss_on(LossOn::Every)
@@ -198,9 +198,7 @@ fn a_saved_model_predicts_the_same() {
             .trainable(),
         "frozen stays frozen"
     );
-    let mut loaded = loaded
-        .compile(Sgd::new(0.1), CrossEntropy::new(), ())
-        .unwrap();
+    let mut loaded = loaded.compile(Sgd::new(0.1), CrossEntropy, ()).unwrap();
     assert_eq!(
         loaded.predict(&x).unwrap(),
         model.predict(&x).unwrap(),
@@ -333,9 +331,7 @@ fn a_step_in_steady_state_takes_no_large_block() {
         .schedule(Unroll::iterations(5))
         .build()
         .unwrap();
-    let mut model = network
-        .compile(Adam::new(1e-3), CrossEntropy::new(), ())
-        .unwrap();
+    let mut model = network.compile(Adam::new(1e-3), CrossEntropy, ()).unwrap();
     fb_tensor::threads::enter(move || {
         for _ in 0..3 {
             model.train_batch((&x, &y)).unwrap();
@@ -426,19 +422,55 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
         .layer("output", Dense::new(1))
         .build()
         .unwrap();
-    let error = twice.compile(
-        Adam::new(0.1),
-        BinaryCrossentropy::new(),
-        (Accuracy, Accuracy),
-    );
+    let error = twice.compile(Adam::new(0.1), BinaryCrossentropy, (Accuracy, Accuracy));
     assert!(error.unwrap_err().to_string().contains("accuracy"));
     let network = Sequential::input([2])
         .layer("output", Dense::new(1))
         .build()
         .unwrap();
     let error = network
-        .compile(Adam::new(-1.0), BinaryCrossentropy::new(), ())
+        .compile(Adam::new(-1.0), BinaryCrossentropy, ())
         .unwrap_err()
         .to_string();
     assert!(error.contains("Adam") && error.contains("-1"), "{error}");
+    let (x, y) = (Tensor::zeros([4, 2]), Tensor::zeros([4, 1]));
+    let with = |change: fn(Model) -> Model| change(xor_model(1));
+    for (mut model, setting) in [
+        (with(|m| m.clip(Clip::Norm(-1.0))), "Clip::Norm"),
+        (with(|m| m.clip(Clip::Value(f64::NAN))), "Clip::Value"),
+        (with(|m| m.penalty(Penalty::l1(-0.5))), "Penalty::l1"),
+        (
+            with(|m| m.penalty(Penalty::l2(f64::INFINITY))),
+            "Penalty::l2",
+        ),
+    ] {
+        let by_fit = model.fit((&x, &y), Fit::epochs(1).silent()).unwrap_err();
+        let by_step = model.train_batch((&x, &y)).unwrap_err();
+        for error in [by_fit.to_string(), by_step.to_string()] {
+            assert!(error.contains(setting), "{error}");
+        }
+        assert_eq!(model.steps_trained(), 0);
+    }
+}
+
+#[test]
+fn short_epochs_go_back_to_a_recent_step() {
+    // Grows by steps until it overflows: many epochs of one step each.
+    let network = Sequential::input([1])
+        .layer("output", Dense::new(1))
+        .build()
+        .unwrap();
+    let mut model = network
+        .compile(Sgd::new(0.7), MeanSquaredError, ())
+        .unwrap();
+    let x = Tensor::linspace(-2.0, 2.0, 8).reshape([8, 1]);
+    let fit = Fit::epochs(5000).batch_size(8).silent();
+    let error = model.fit((&x, &(&x * 3.0)), fit).unwrap_err().to_string();
+    assert!(error.contains("diverged"), "{error}");
+    assert!(model.params().iter().all(|(_, p)| p.value.is_all_finite()));
+    let steps = model.steps_trained();
+    assert!(
+        steps > 0 && steps == model.epochs_trained(),
+        "{steps} steps"
+    );
 }

@@ -28,7 +28,7 @@
 //!         .schedule(Unroll::iterations(4))
 //!         .seed(42)
 //!         .build()?                                    // every wiring error appears here
-//!         .compile(Adam::new(0.1), BinaryCrossentropy::new(), (Accuracy,))?;
+//!         .compile(Adam::new(0.1), BinaryCrossentropy, (Accuracy,))?;
 //!     println!("{}", model.summary());                 // layers, shapes, parameters, feedback edges
 //!
 //!     let fit = Fit::until(Goal::at_most("loss", 0.01)).max_epochs(1000).batch_size(1).silent();

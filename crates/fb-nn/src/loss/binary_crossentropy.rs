@@ -23,11 +23,11 @@ use std::borrow::Cow;
 /// use fb_nn::loss::{BinaryCrossentropy, Loss};
 /// use fb_tensor::Tensor;
 /// let probabilities = Var::constant(Tensor::from([[0.5], [0.25]]));
-/// let loss = BinaryCrossentropy::new().forward(&probabilities, &Tensor::from([[1.0], [0.0]]).into(), None)?;
+/// let loss = BinaryCrossentropy.forward(&probabilities, &Tensor::from([[1.0], [0.0]]).into(), None)?;
 /// assert!((loss.item() - (2.0_f32.ln() - 0.75_f32.ln()) / 2.0).abs() < 1e-6);
 ///
 /// let logits = Var::constant(Tensor::from([[0.0]]));
-/// let loss = BinaryCrossentropy::new().from_logits().forward(&logits, &Tensor::from([1_i64]).into(), None)?;
+/// let loss = BinaryCrossentropy.from_logits().forward(&logits, &Tensor::from([1_i64]).into(), None)?;
 /// assert!((loss.item() - 2.0_f32.ln()).abs() < 1e-6);
 /// # Ok::<(), fb_nn::Error>(())
 /// ```
@@ -40,10 +40,20 @@ pub struct BinaryCrossentropy {
 
 const KIND: &str = "BinaryCrossentropy";
 
+/// [`struct@BinaryCrossentropy`] of probabilities.
+#[allow(
+    non_upper_case_globals,
+    reason = "the name of the loss is its default value"
+)]
+pub const BinaryCrossentropy: BinaryCrossentropy = BinaryCrossentropy::new();
+
 impl BinaryCrossentropy {
     /// The loss of probabilities, without label smoothing.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            from_logits: false,
+            label_smoothing: 0.0,
+        }
     }
 
     /// Takes logits `x` as outputs: the loss of the probabilities `σ(x)`.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 /// use fb_tensor::Tensor;
 /// let tape = Tape::new();
 /// let scores = tape.leaf(Tensor::from([[0.0, 0.0], [0.0, 0.0]]));
-/// let loss = CrossEntropy::new().forward(&scores, &Tensor::from([0_i64, 1]).into(), None)?;
+/// let loss = CrossEntropy.forward(&scores, &Tensor::from([0_i64, 1]).into(), None)?;
 /// assert!((loss.item() - 2.0_f32.ln()).abs() < 1e-6);
 /// assert_eq!(loss.backward().get(&scores).unwrap().to_vec(), [-0.25, 0.25, 0.25, -0.25]);
 /// # Ok::<(), fb_nn::Error>(())
@@ -40,15 +40,26 @@ pub struct CrossEntropy {
 const KIND: &str = "CrossEntropy";
 const LABEL_HELP: &str =
     "labels count from 0; give the last layer as many units as there are classes";
-/// Logarithms of probabilities are held above this, as in [`super::BinaryCrossentropy`].
+/// Logarithms of probabilities are held above this, as in [`struct@super::BinaryCrossentropy`].
 const LOWEST_LOGARITHM: f64 = -100.0;
 /// Probabilities in the derivative are held above this.
 const SMALLEST_DIVISOR: f64 = 1e-12;
 
+/// [`struct@CrossEntropy`] of logits.
+#[allow(
+    non_upper_case_globals,
+    reason = "the name of the loss is its default value"
+)]
+pub const CrossEntropy: CrossEntropy = CrossEntropy::new();
+
 impl CrossEntropy {
     /// The loss of logits, without label smoothing or class weights.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            from_probabilities: false,
+            label_smoothing: 0.0,
+            class_weights: Vec::new(),
+        }
     }
 
     /// Takes probabilities as outputs, as a softmax gives them. Their logarithms are held above −100.

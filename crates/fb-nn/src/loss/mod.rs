@@ -5,8 +5,8 @@
 //! | [`MeanSquaredError`] | `(x − t)²` | regression |
 //! | [`MeanAbsoluteError`] | `abs(x − t)` | regression with outliers |
 //! | [`Huber`] | the first near 0, the second beyond | regression with outliers |
-//! | [`BinaryCrossentropy`] | `−t ln p − (1 − t) ln(1 − p)` | yes or no, once or several times a sample |
-//! | [`CrossEntropy`] | `−Σ t ln p` | one class of several |
+//! | [`struct@BinaryCrossentropy`] | `−t ln p − (1 − t) ln(1 − p)` | yes or no, once or several times a sample |
+//! | [`struct@CrossEntropy`] | `−Σ t ln p` | one class of several |
 
 mod binary_crossentropy;
 mod check;

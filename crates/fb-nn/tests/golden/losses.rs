@@ -18,9 +18,9 @@ fn loss(case: &Json) -> Option<Box<dyn Loss<f64>>> {
         "huber" => Box::new(Huber {
             delta: parameters["delta"].as_f64().unwrap(),
         }),
-        "bce" => Box::new(BinaryCrossentropy::new()),
+        "bce" => Box::new(BinaryCrossentropy),
         "bce_with_logits" if parameters["positive_weight"].is_null() => {
-            Box::new(BinaryCrossentropy::new().from_logits())
+            Box::new(BinaryCrossentropy.from_logits())
         }
         // Weights do not normalise here, so PyTorch's division by the sum of class weights has no counterpart.
         "cross_entropy" if parameters["normalised_by"] != "class_weights" => {
@@ -28,7 +28,7 @@ fn loss(case: &Json) -> Option<Box<dyn Loss<f64>>> {
             let weights = optional(&parameters["class_weights"])
                 .map_or(Vec::new(), |weights| weights.to_vec());
             Box::new(
-                CrossEntropy::new()
+                CrossEntropy
                     .label_smoothing(smoothing)
                     .class_weights(weights),
             )

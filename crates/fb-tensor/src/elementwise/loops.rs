@@ -30,10 +30,12 @@ impl<Op: UnaryOp, F: Float> UnaryLoops<Op, F> {
     }
 }
 
+/// See [`Tensor::try_zip_op`].
+type Zip<Op, A, B> = fn(&Tensor<A>, &Tensor<A>, &Op) -> Result<Tensor<B>>;
+
 /// What is done with an operation of two arguments.
 pub struct BinaryLoops<Op, A: Element, B: Element> {
-    /// See [`Tensor::try_zip_op`].
-    pub(super) zip: fn(&Tensor<A>, &Tensor<A>, &Op) -> Result<Tensor<B>>,
+    pub(super) zip: Zip<Op, A, B>,
 }
 
 impl<Op: BinaryOp<A, B>, A: Element, B: Element> BinaryLoops<Op, A, B> {
@@ -48,7 +50,7 @@ impl<Op: BinaryOp<A, B>, A: Element, B: Element> BinaryLoops<Op, A, B> {
 
 /// What is done with an operation of two arguments of one shape.
 pub struct PairLoops<Op, F: Float> {
-    /// See [`Tensor::zip_same`].
+    /// See [`Tensor::try_zip_same`].
     pub(super) zip: fn(&Tensor<F>, &Tensor<F>, &Op) -> Tensor<F>,
 }
 

@@ -81,7 +81,7 @@ fn a_summary_draws_its_edge_beside_the_layers() {
         gradient: "Bptt",
         optimizer: "Adam",
         learning_rate: 0.1,
-        extras: vec!["gradients clipped: Norm(1.0)".to_owned()],
+        extras: vec!["gradients clipped by norm 1".to_owned()],
     };
     let summary = Summary::new(xor(), Some(training));
     assert_eq!(
@@ -101,7 +101,7 @@ iterations  4 (Unroll)
 loss        BinaryCrossentropy on every iteration
 gradient    Bptt
 optimizer   Adam, learning rate 0.1
-            gradients clipped: Norm(1.0)"
+            gradients clipped by norm 1"
     );
     assert_eq!(
         (summary.parameters(), summary.trainable(), summary.frozen()),

@@ -23,7 +23,8 @@ impl<F: Float> Model<F> {
     /// # Errors
     /// The samples or the options cannot be used; a callback fails; a checkpoint cannot be read or written; or a NaN or
     /// infinity appears: then the error names layer, edge and iteration, and the parameters are the last good ones,
-    /// those from before the epoch in which it appeared.
+    /// those from before the epoch in which it appeared (where epochs are shorter than 64 steps, from before one of the
+    /// last 64 steps).
     pub fn fit(&mut self, samples: impl IntoSamples<F>, options: Fit<F>) -> Result<History> {
         let samples = samples.into_samples();
         let fit = options;
@@ -40,10 +41,16 @@ struct Run<'a, F: Float> {
     metrics: Vec<Box<dyn Metric<F>>>,
     history: History,
     progress: Progress,
+    /// Parameters and moments of an earlier step, good ones.
+    good: Option<Snapshot<F>>,
     /// The number of the epoch after the last one, over all calls of `fit`.
     end: u64,
     options: Fit<F>,
 }
+
+/// A snapshot makes the next step copy every parameter and moment, so where epochs are short it stands for several:
+/// the next is not taken before that many steps.
+const STEPS_PER_SNAPSHOT: u64 = 64;
 
 /// What training goes back to when a NaN appears.
 struct Snapshot<F: Float> {
@@ -65,6 +72,7 @@ impl<'a, F: Float> Run<'a, F> {
     fn new(model: &'a mut Model<F>, samples: Samples<F>, mut options: Fit<F>) -> Result<Self> {
         samples.check(&model.network, "the training data")?;
         check_options(&options)?;
+        model.check_settings()?;
         let (train, validation) = divide(samples, std::mem::take(&mut options.validation))?;
         if let Some(validation) = &validation {
             validation.check(&model.network, "the validation data")?;
@@ -95,6 +103,7 @@ impl<'a, F: Float> Run<'a, F> {
             metrics,
             history,
             progress,
+            good: None,
             end,
             options,
         })
@@ -124,10 +133,15 @@ impl<'a, F: Float> Run<'a, F> {
 
     /// One pass over the training samples and the validation.
     fn epoch(&mut self) -> Result<EpochRecord> {
-        let before = Snapshot {
-            params: self.model.params().state_dict(),
-            optimizer: self.model.optimizer_state.clone(),
-            clock: self.model.clock,
+        let recent =
+            |good: &Snapshot<F>| self.model.clock.step < good.clock.step + STEPS_PER_SNAPSHOT;
+        let good = match self.good.take().filter(recent) {
+            Some(good) => good,
+            None => Snapshot {
+                params: self.model.params().state_dict(),
+                optimizer: self.model.optimizer_state.clone(),
+                clock: self.model.clock,
+            },
         };
         let start = Instant::now();
         self.progress
@@ -135,13 +149,13 @@ impl<'a, F: Float> Run<'a, F> {
         let totals = match self.batches() {
             Ok(totals) => totals,
             Err(error) => {
-                self.model.params_mut().load_state_dict(&before.params)?;
-                self.model.optimizer_state = before.optimizer;
-                self.model.clock = before.clock;
+                self.model.params_mut().load_state_dict(&good.params)?;
+                self.model.optimizer_state = good.optimizer;
+                self.model.clock = good.clock;
                 return Err(error);
             }
         };
-        drop(before);
+        self.good = Some(good);
         let seconds = start.elapsed().as_secs_f64();
         self.model.clock.epoch += 1;
         let mut record = EpochRecord::new(self.model.clock.epoch as usize)

@@ -103,18 +103,30 @@ impl<F: Float> Model<F> {
         self
     }
 
-    /// Limits gradients before each step.
+    /// Limits gradients before each step. A limit that is not a number above 0 is an error of the next training.
     #[must_use]
     pub fn clip(mut self, clip: Clip) -> Self {
         self.clip = Some(clip);
         self
     }
 
-    /// Adds a penalty on weights to the loss. Can be called several times.
+    /// Adds a penalty on weights to the loss. Can be called several times. A factor below 0 is an error of the next
+    /// training.
     #[must_use]
     pub fn penalty(mut self, penalty: Penalty) -> Self {
         self.penalties.push(penalty);
         self
+    }
+
+    /// Checks what was set after `compile`.
+    pub(crate) fn check_settings(&self) -> Result<()> {
+        if let Some(clip) = &self.clip {
+            clip.validate()?;
+        }
+        for penalty in &self.penalties {
+            penalty.validate()?;
+        }
+        Ok(())
     }
 
     /// How many epochs the model has been trained, over all calls of `fit`.
@@ -137,11 +149,11 @@ impl<F: Float> Model<F> {
         let clip = self
             .clip
             .iter()
-            .map(|clip| format!("gradients clipped: {clip:?}"));
+            .map(|clip| format!("gradients clipped by {clip}"));
         let penalties = self
             .penalties
             .iter()
-            .map(|penalty| format!("penalty: {penalty:?}"));
+            .map(|penalty| format!("penalty: {penalty}"));
         Training {
             loss: self.loss.kind(),
             loss_on: self.loss_on,

@@ -49,6 +49,7 @@ impl<F: Float> Model<F> {
     pub fn train_batch(&mut self, samples: impl super::IntoSamples<F>) -> Result<StepReport> {
         let samples = samples.into_samples();
         samples.check(&self.network, "the batch")?;
+        self.check_settings()?;
         self.step(&samples, &StepOptions::default(), |_| Ok(()))
     }
 

@@ -24,17 +24,41 @@ pub struct AdamStep<F> {
     pub decay: F,
 }
 
+/// Elements of one vector.
+const LANES: usize = 16;
+/// A rest of at least so many elements goes through a padded vector: single roots and quotients would take longer.
+const WORTH_PADDING: usize = 5;
+
+#[inline(always)]
+fn pass<F: Float>(step: &AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
+    let (keep1, keep2) = (F::ONE - step.beta1, F::ONE - step.beta2);
+    let size = step.rate / step.correction1;
+    let shrink = F::ONE - step.rate * step.decay;
+    for (((w, &g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
+        let g = g + step.penalty * *w;
+        *m = step.beta1 * *m + keep1 * g;
+        *v = step.beta2 * *v + keep2 * g * g;
+        *w = *w * shrink - size * *m / (v.sqrt() / step.correction2_root + step.epsilon);
+    }
+}
+
 multiversion! {
     fn adam_part [F: Float] (step: AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
-        let AdamStep { rate, beta1, beta2, epsilon, correction1, correction2_root, penalty, decay } = step;
-        let (keep1, keep2) = (F::ONE - beta1, F::ONE - beta2);
-        let size = rate / correction1;
-        let shrink = F::ONE - rate * decay;
-        for (((w, &g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
-            let g = g + penalty * *w;
-            *m = beta1 * *m + keep1 * g;
-            *v = beta2 * *v + keep2 * g * g;
-            *w = *w * shrink - size * *m / (v.sqrt() / correction2_root + epsilon);
+        let rest = value.len() % LANES;
+        let whole = value.len() - if rest < WORTH_PADDING { 0 } else { rest };
+        pass(&step, &mut value[..whole], &gradient[..whole], &mut m[..whole], &mut v[..whole]);
+        if rest >= WORTH_PADDING {
+            let padded = |slice: &[F]| {
+                let mut lanes = [F::ZERO; LANES];
+                lanes[..rest].copy_from_slice(&slice[whole..]);
+                lanes
+            };
+            let (mut w, g) = (padded(value), padded(gradient));
+            let (mut mean, mut square) = (padded(m), padded(v));
+            pass(&step, &mut w, &g, &mut mean, &mut square);
+            value[whole..].copy_from_slice(&w[..rest]);
+            m[whole..].copy_from_slice(&mean[..rest]);
+            v[whole..].copy_from_slice(&square[..rest]);
         }
     }
 }

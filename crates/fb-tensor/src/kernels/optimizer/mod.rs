@@ -20,6 +20,9 @@ const CHUNK: usize = 16 * 1024;
 /// Rough cost per element on one core.
 const PICOSECONDS: usize = 800;
 
+/// A pass over the same range of the value, of each moment and of the gradient.
+type Update<'a, F, const N: usize> = dyn Fn([&mut [F]; N], &[F]) + Sync + 'a;
+
 /// Runs `update` over the slices, the same range of each, in halves over the pool while that is worth it.
 ///
 /// # Panics
@@ -41,7 +44,7 @@ fn for_each_part<F: Float, const N: usize>(
 fn split<F: Float, const N: usize>(
     slices: [&mut [F]; N],
     gradient: &[F],
-    update: &(dyn Fn([&mut [F]; N], &[F]) + Sync),
+    update: &Update<'_, F, N>,
 ) {
     let len = gradient.len();
     if len <= CHUNK || !threads::worth_splitting(len * PICOSECONDS / 1000) {
