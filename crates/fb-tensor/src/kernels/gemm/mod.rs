@@ -1,21 +1,21 @@
 //! Matrix products: `C = α·A·B + β·C` for any strides.
 //!
-//! [`product`] is the contract; behind it stand a scalar kernel for tiny products, `private-gemm-x86` where the
-//! processor has AVX2 or AVX-512, and `matrixmultiply` elsewhere. Every path adds the terms of an output element in
-//! the order of `k`, so its bits depend on its own row, its own column and `k` alone: not on how many rows there
-//! are, on how the work is split or on the number of threads.
+//! [`product`] is the contract; behind it stand one blocked algorithm, a micro-kernel for each instruction set, and a
+//! scalar loop for tiny products whose right factor lies across. Every path adds the terms of an output element in the
+//! order of `k`, in the same blocks, so its bits depend on its own row, its own column and `k` alone: not on how many rows
+//! there are, on how the work is split or on the number of threads.
 
-mod backend;
+mod blocked;
+mod output;
+mod tile;
 mod tiny;
+mod transpose;
 
 use crate::element::Float;
-use crate::kernels::{InstructionSet, instruction_set};
 use crate::threads;
 
-/// Products with fewer multiply–adds than this skip packing and blocking.
+/// Products with no more multiply–adds than this, in one block of the inner index, are never packed or split.
 const TINY_MULTIPLY_ADDS: usize = 1024;
-/// Up to this inner extent the blocked kernels add in one chain.
-const ONE_BLOCK: usize = 256;
 /// Multiply–adds that one core does in a nanosecond, roughly, for [`threads::worth_splitting`].
 const MULTIPLY_ADDS_PER_NS: usize = 32;
 /// A part of a split product has at least this many rows or columns.
@@ -111,12 +111,14 @@ pub(crate) fn product<F: Float>(
     c: MatMut<'_, F>,
 ) {
     let multiply_adds = c.rows * c.columns * a.columns;
-    if multiply_adds == 0 || !is_tiny(multiply_adds, a.columns) {
+    if multiply_adds == 0 || multiply_adds > TINY_MULTIPLY_ADDS || a.columns > blocked::DEPTH {
         return products(alpha, &[(a, b)], accumulate, c);
     }
     check_factors(&a, &b, &c);
-    let mut out = output(c);
-    tiny::product(alpha, a, b, accumulate, &mut out);
+    if b.column_stride == 1 && b.columns > 1 {
+        return blocked::product(alpha, &[(a, b)], accumulate, output(c));
+    }
+    tiny::product(alpha, a, b, accumulate, &mut output(c));
 }
 
 /// `c = alpha·Σ aᵢ·bᵢ`, or `c += …` if `accumulate`: one product over a list of factors, without joining them.
@@ -156,19 +158,9 @@ fn check_factors<F>(a: &MatRef<'_, F>, b: &MatRef<'_, F>, c: &MatMut<'_, F>) {
     b.check();
 }
 
-/// Whether the scalar kernel takes the product. It adds in one chain of fused multiply–adds, as the blocked kernels do
-/// within a block of `k`; where they would not (several blocks, or a backend that rounds otherwise) it must not be used,
-/// or the bits of a row would depend on the number of rows.
-#[inline]
-fn is_tiny(multiply_adds: usize, k: usize) -> bool {
-    multiply_adds <= TINY_MULTIPLY_ADDS
-        && k <= ONE_BLOCK
-        && instruction_set() > InstructionSet::Portable
-}
-
 /// The output as a block that can be split between threads.
 #[inline]
-fn output<F>(c: MatMut<'_, F>) -> backend::Output<F> {
+fn output<F>(c: MatMut<'_, F>) -> output::Output<F> {
     let elements = c
         .rows
         .checked_mul(c.columns)
@@ -180,7 +172,7 @@ fn output<F>(c: MatMut<'_, F>) -> backend::Output<F> {
         c.columns,
         c.data.len()
     );
-    backend::Output {
+    output::Output {
         start: c.data.as_mut_ptr(),
         rows: c.rows,
         columns: c.columns,
@@ -188,12 +180,12 @@ fn output<F>(c: MatMut<'_, F>) -> backend::Output<F> {
     }
 }
 
-/// Halves the longer side of the output while the parts are worth a thread of their own.
+/// Halves the output while the parts are worth a thread of their own.
 fn split<F: Float>(
     alpha: F,
     factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
     accumulate: bool,
-    c: backend::Output<F>,
+    c: output::Output<F>,
     multiply_adds: usize,
 ) {
     let threads = threads::count();
@@ -209,13 +201,14 @@ fn split_into<F: Float>(
     alpha: F,
     factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
     accumulate: bool,
-    c: backend::Output<F>,
+    c: output::Output<F>,
     parts: usize,
 ) {
-    let by_rows = c.rows >= c.columns;
-    let side = c.rows.max(c.columns);
+    // Parts of the columns need each their own part of the right factor; parts of the rows would pack all of it twice.
+    let by_rows = c.rows >= 4 * c.columns || c.columns < 4 * MIN_PART;
+    let side = if by_rows { c.rows } else { c.columns };
     if parts <= 1 || side < 2 * MIN_PART {
-        return serial(alpha, factors, accumulate, c);
+        return blocked::product(alpha, factors, accumulate, c);
     }
     let half = parts / 2;
     let middle = (side * half / parts).next_multiple_of(MIN_PART).min(side);
@@ -264,7 +257,7 @@ fn split_into<F: Float>(
             .collect()
     };
     if high.rows == 0 || high.columns == 0 {
-        return serial(alpha, factors, accumulate, low);
+        return blocked::product(alpha, factors, accumulate, low);
     }
     rayon::join(
         || split_into(alpha, &cut(true), accumulate, low, half),
@@ -272,35 +265,10 @@ fn split_into<F: Float>(
     );
 }
 
-fn serial<F: Float>(
-    alpha: F,
-    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
-    accumulate: bool,
-    mut c: backend::Output<F>,
-) {
-    let mut accumulate = accumulate;
-    for &(a, b) in factors {
-        if a.columns == 0 {
-            continue;
-        }
-        if is_tiny(c.rows * c.columns * a.columns, a.columns) {
-            tiny::product(alpha, a, b, accumulate, &mut c);
-        } else {
-            backend::product(alpha, a, b, accumulate, &mut c);
-        }
-        accumulate = true;
-    }
-    if !accumulate {
-        for i in 0..c.rows {
-            c.row_mut(i).fill(F::ZERO);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::reference;
+    use crate::kernels::{InstructionSet, instruction_set, reference};
     use proptest::prelude::*;
 
     fn values(n: usize, seed: u64) -> Vec<f32> {
@@ -353,6 +321,136 @@ mod tests {
             let mut alone = vec![0.0; n];
             product(1.0, view(&a[row * k..(row + 1) * k], 1, k, false), view(&b, k, n, false), false, MatMut { data: &mut alone, rows: 1, columns: n });
             prop_assert_eq!(&all[row * n..(row + 1) * n], &alone[..]);
+        }
+    }
+
+    /// Extents on both sides of every change of method: heights of tiles, vectors, packing, blocks of each index.
+    const ROWS: [usize; 12] = [1, 2, 3, 4, 5, 8, 11, 12, 24, 25, 241, 260];
+    const DEPTHS: [usize; 7] = [1, 3, 31, 255, 256, 257, 520];
+    const COLUMNS: [usize; 12] = [1, 2, 7, 16, 17, 31, 32, 33, 70, 129, 1024, 1031];
+
+    /// A view of every kind of the matrix that `data` holds row by row: its elements, where they are, and which they are.
+    fn layouts(rows: usize, columns: usize, seed: u64) -> Vec<(Vec<f32>, MatRef<'static, f32>)> {
+        let plain = values(rows * columns, seed);
+        let leak = |v: Vec<f32>| -> &'static [f32] { v.leak() };
+        let mut across = vec![0.0; rows * columns];
+        let mut gaps = vec![f32::NAN; rows * (2 * columns + 3)];
+        let mut upside_down = vec![0.0; rows * columns];
+        for i in 0..rows {
+            for j in 0..columns {
+                let x = plain[i * columns + j];
+                across[j * rows + i] = x;
+                gaps[i * (2 * columns + 3) + 2 * j] = x;
+                upside_down[(rows - 1 - i) * columns + j] = x;
+            }
+        }
+        let strided = MatRef {
+            data: leak(gaps),
+            offset: 0,
+            rows,
+            columns,
+            row_stride: 2 * columns as isize + 3,
+            column_stride: 2,
+        };
+        let flipped = MatRef {
+            data: leak(upside_down),
+            offset: (rows - 1) * columns,
+            rows,
+            columns,
+            row_stride: -(columns as isize),
+            column_stride: 1,
+        };
+        let views = [
+            MatRef::row_major(leak(plain.clone()), rows, columns),
+            MatRef::row_major(leak(across), columns, rows).transposed(),
+            strided,
+            flipped,
+        ];
+        views.map(|view| (plain.clone(), view)).into()
+    }
+
+    #[test]
+    fn every_path_and_layout_gives_the_bits_of_the_chain() {
+        // Few combinations of all: each extent with each kind of layout, the others going round.
+        let mut turn = 0;
+        for &m in &ROWS {
+            for &k in &DEPTHS {
+                let n = COLUMNS[turn % COLUMNS.len()];
+                let all = layouts(m, k, turn as u64);
+                let (plain_a, a) = &all[turn % 4];
+                let all = layouts(k, n, 1000 + turn as u64);
+                let (plain_b, b) = &all[turn / 4 % 4];
+                let accumulate = turn % 3 == 0;
+                let start = values(m * n, 2000 + turn as u64);
+                let mut got = start.clone();
+                let out = MatMut {
+                    data: &mut got,
+                    rows: m,
+                    columns: n,
+                };
+                product(0.75, *a, *b, accumulate, out);
+                let fused = instruction_set() > InstructionSet::Portable || tile::FUSED;
+                for i in 0..m {
+                    for j in 0..n {
+                        let mut want = if accumulate { start[i * n + j] } else { 0.0 };
+                        for from in (0..k).step_by(blocked::DEPTH) {
+                            let mut sum = 0.0_f32;
+                            for l in from..k.min(from + blocked::DEPTH) {
+                                let (x, y) = (plain_a[i * k + l], plain_b[l * n + j]);
+                                sum = if fused {
+                                    x.mul_add(y, sum)
+                                } else {
+                                    x * y + sum
+                                };
+                            }
+                            let first = from == 0 && !accumulate;
+                            want = match (first, fused) {
+                                (true, _) => 0.75 * sum,
+                                (false, true) => 0.75_f32.mul_add(sum, want),
+                                (false, false) => 0.75 * sum + want,
+                            };
+                        }
+                        let got = got[i * n + j];
+                        assert_eq!(got, want, "({i}, {j}) of {m}x{k}x{n}, turn {turn}");
+                    }
+                }
+                turn += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn doubles_take_the_same_paths() {
+        for (m, k, n) in [
+            (1, 300, 75),
+            (2, 7, 40),
+            (4, 9, 33),
+            (13, 257, 9),
+            (30, 40, 50),
+        ] {
+            let wide = |v: Vec<f32>| -> Vec<f64> { v.into_iter().map(f64::from).collect() };
+            let (a, b) = (wide(values(m * k, 5)), wide(values(k * n, 6)));
+            for across in [false, true] {
+                let b_view = if across {
+                    MatRef::row_major(&b, n, k).transposed()
+                } else {
+                    MatRef::row_major(&b, k, n)
+                };
+                let mut got = vec![f64::NAN; m * n];
+                let out = MatMut {
+                    data: &mut got,
+                    rows: m,
+                    columns: n,
+                };
+                product(1.0, MatRef::row_major(&a, m, k), b_view, false, out);
+                for i in 0..m {
+                    for j in 0..n {
+                        let at = |l: usize| if across { b[j * k + l] } else { b[l * n + j] };
+                        let want: f64 = (0..k).map(|l| a[i * k + l] * at(l)).sum();
+                        assert!((got[i * n + j] - want).abs() < 1e-12);
+                    }
+                }
+            }
         }
     }
 

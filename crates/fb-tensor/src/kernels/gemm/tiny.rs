@@ -1,7 +1,7 @@
 //! Products of a few elements, where packing would cost more than the arithmetic.
 
 use super::MatRef;
-use super::backend::Output;
+use super::output::Output;
 use crate::element::Float;
 use crate::kernels::{InstructionSet, instruction_set};
 
@@ -30,7 +30,7 @@ pub(super) fn product<F: Float>(
             return unsafe { fused(alpha, a, b, accumulate, c) };
         }
     }
-    body::<F, false>(alpha, a, b, accumulate, c);
+    body::<F, { super::tile::FUSED }>(alpha, a, b, accumulate, c);
 }
 
 /// With `FUSED`, the same sequence of fused multiply–adds as the blocked kernels, so that both give the same bits.
