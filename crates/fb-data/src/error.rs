@@ -39,6 +39,14 @@ pub enum Error {
         /// The first byte that cannot be read.
         byte: u8,
     },
+    /// A quote that opens a value and is never closed.
+    #[error(
+        "a quote is never closed\n  {place}: expected a closing quote for the one that opens a value here, found the end of the text\n  help: add it; a quote inside a value is doubled, and the value stands in quotes: \"say \"\"hi\"\"\""
+    )]
+    UnclosedQuote {
+        /// Where the quote opens.
+        place: Place,
+    },
     /// The same column name twice.
     #[error(
         "column name \"{name}\" is used twice\n  {file}: expected different names, found \"{name}\" as column {first} and column {second}\n  help: {help}"
@@ -86,7 +94,8 @@ pub enum Error {
     },
     /// A word where a number belongs.
     #[error(
-        "\"{found}\" is not a number\n  {place}: expected a number or a missing marker, found \"{found}\"\n  help: correct the cell, add \"{found}\" to .missing([..]), or read the column as words with .text(name)"
+        "\"{found}\" is not a number\n  {place}: expected a number or a missing marker, found \"{found}\"\n  help: correct the cell, add \"{found}\" to .missing([..]), or read the column as words with .text(name){}",
+        delimiter_in(found).map(|hint| format!("; {hint}")).unwrap_or_default()
     )]
     NotANumber {
         /// Where the word stands.
@@ -110,8 +119,9 @@ pub enum Error {
     },
     /// A column name that the table does not have.
     #[error(
-        "no column \"{name}\"\n  expected one of {}, found \"{name}\"\n  help: names must match exactly; see .names()",
-        list(available)
+        "no column \"{name}\"\n  expected one of {}, found \"{name}\"\n  help: {}",
+        list(available),
+        only_column(available.iter().map(String::as_str)).unwrap_or("names must match exactly; see .names()")
     )]
     UnknownColumn {
         /// The name asked for.
@@ -231,6 +241,27 @@ pub enum Error {
 
 /// Shorthand for results with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What to do about a lone column whose name holds what separates columns in other files.
+pub(crate) fn only_column<'a>(
+    mut names: impl ExactSizeIterator<Item = &'a str>,
+) -> Option<&'static str> {
+    if names.len() != 1 {
+        return None;
+    }
+    names.next().and_then(delimiter_in)
+}
+
+/// What to do about a text that holds what separates values in other files.
+fn delimiter_in(text: &str) -> Option<&'static str> {
+    if text.contains(';') {
+        Some("if ';' separates the values, read them with .delimiter(b';')")
+    } else if text.contains('\t') {
+        Some("if tabs separate the values, read them with .delimiter(b'\\t')")
+    } else {
+        None
+    }
+}
 
 /// Names in quotes, at most a dozen of them.
 fn list(names: &[String]) -> String {

@@ -24,6 +24,62 @@ fn a_long_row() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed() {
+    assert_eq!(
+        error("a,b\n\"1,2\n3,4\n"),
+        "a quote is never closed\n  text, line 2: expected a closing quote for the one that opens a value here, found the end of the text\n  help: add it; a quote inside a value is doubled, and the value stands in quotes: \"say \"\"hi\"\"\""
+    );
+    assert!(error("a,\"b\n1,2\n").contains("text, line 1: "));
+    // The quote opens in a later line than its row.
+    assert!(error("a,b\n\"1\n2\",\"3\n4").contains("text, line 3: "));
+}
+
+#[test]
+fn another_delimiter_than_the_comma() {
+    let help = "help: if ';' separates the values, read them with .delimiter(b';')";
+    let table = Csv::from_text("a;b\n1;2\n").read().unwrap();
+    for text in [
+        table.features(&["a"]).unwrap_err().to_string(),
+        table.features(&["a;b"]).unwrap_err().to_string(),
+        Csv::from_text("a;b\n1;2\n")
+            .number("a")
+            .read()
+            .unwrap_err()
+            .to_string(),
+        error("a;b\n1,5;2,5\n"),
+    ] {
+        assert!(text.ends_with(help), "{text}");
+    }
+    let text = Csv::from_text("a;b\n1;2\n")
+        .number("a;b")
+        .read()
+        .unwrap_err();
+    assert!(
+        text.to_string()
+            .ends_with("; if ';' separates the values, read them with .delimiter(b';')")
+    );
+    let tabs = Csv::from_text("a\tb\n1\t2\n").read().unwrap();
+    let text = tabs.numbers("b").unwrap_err().to_string();
+    assert!(
+        text.ends_with("help: if tabs separate the values, read them with .delimiter(b'\\t')"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_delimiter_that_cannot_be() {
+    for (delimiter, found) in [(b'"', "b'\\\"'"), (b'\n', "b'\\n'"), (b'\r', "b'\\r'")] {
+        let csv = Csv::from_text("a,b\n1,2\n").delimiter(delimiter);
+        assert_eq!(
+            csv.read().unwrap_err().to_string(),
+            format!(
+                "Csv::read: bad delimiter\n  expected a byte that is neither a quote nor ends a line, found {found}\n  help: b',', b';' and b'\\t' are common; without .delimiter(..) it is the comma"
+            )
+        );
+    }
+}
+
+#[test]
 fn a_word_where_a_number_belongs() {
     let csv = Csv::from_text("name,width\nx,1.5\ny,wide\n").number("width");
     assert_eq!(
@@ -133,6 +189,9 @@ fn a_folder_that_does_not_exist_cannot_be_written_to() {
         text.ends_with("help: check that the folder exists and may be written to"),
         "{text}"
     );
+    // The temporary file beside it is nobody's business.
+    let named = path.display().to_string();
+    assert!(!text.replace(&named, "").contains("none"), "{text}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub enum Error {
     },
     /// A NaN or an infinity in data.
     #[error(
-        "{what}: {found} in the data\n  row {row}, feature {feature}: expected a finite number, found {found}\n  help: fill or drop missing values before training"
+        "{what}: {found} in the data\n  row {row}, feature {feature} (both from 0): expected a finite number, found {found}\n  help: fill or drop missing values before training"
     )]
     NotFinite {
         /// Which data.
@@ -65,7 +65,7 @@ pub enum Error {
     },
     /// A label outside the classes.
     #[error(
-        "{what}: label out of range\n  row {row}: expected 0 to {}, found {label}\n  help: labels count from 0; the last layer needs one unit a class",
+        "{what}: label out of range\n  row {row} (from 0): expected 0 to {}, found {label}\n  help: labels count from 0; the last layer needs one unit a class",
         classes.saturating_sub(1)
     )]
     Label {
@@ -111,8 +111,8 @@ pub enum Error {
     CheckpointMisfit {
         /// The file.
         path: PathBuf,
-        /// What differs.
-        what: &'static str,
+        /// What differs: `seed`, `callbacks`, or a place in the architecture such as `layers[1].config.units`.
+        what: String,
         /// What this training has.
         expected: String,
         /// What the checkpoint has.
@@ -239,7 +239,7 @@ pub enum Error {
     },
     /// A label outside the classes, met by a metric.
     #[error(
-        "metric \"{metric}\" met a label out of range\n  row {row}: expected {expected}, found {found}\n  help: {help}"
+        "metric \"{metric}\" met a label out of range\n  row {row} of the batch (from 0): expected {expected}, found {found}\n  help: {help}"
     )]
     MetricLabel {
         /// The metric.

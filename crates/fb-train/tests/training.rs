@@ -134,15 +134,24 @@ fn a_checkpoint_of_another_training_is_refused() {
         .fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path))
         .unwrap();
     let (x, y) = embedded::xor();
-    let mut other = xor_model(1);
+    let mut other = xor_model(7);
     let before = other.params().state_dict();
-    let error = other
-        .fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path).resume())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("is the checkpoint of another training\n  architecture: expected {"),
-        "{error}"
+    let refused = |model: &mut Model| {
+        let fit = Fit::epochs(1).silent().checkpoint(&path).resume();
+        let error = model.fit((&x, &y), fit).unwrap_err().to_string();
+        error.replace(&path.display().to_string(), "run.checkpoint")
+    };
+    assert_eq!(
+        refused(&mut other),
+        "run.checkpoint is the checkpoint of another training\n  \
+         feedback[0].to: expected \"hidden1\", found \"hidden\"\n  \
+         help: build the network as it was, or remove the file to start anew"
+    );
+    assert_eq!(
+        refused(&mut xor_model(1)),
+        "run.checkpoint is the checkpoint of another training\n  \
+         seed: expected 1, found 7\n  \
+         help: use the same seed, or remove the file to start anew"
     );
     assert_eq!(other.params().state_dict(), before);
     let error = other
@@ -154,6 +163,40 @@ fn a_checkpoint_of_another_training_is_refused() {
             && error.contains(".checkpoint(\"run.ckpt\")"),
         "{error}"
     );
+}
+
+#[test]
+fn a_fit_goes_on_with_the_callbacks_that_it_had() {
+    let (x, y) = wine();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    let options = |epochs| Fit::epochs(epochs).silent().checkpoint(&path);
+    let stop = || EarlyStopping::monitor("loss").patience(5);
+    wine_model()
+        .fit((&x, &y), options(1).callback(stop()))
+        .unwrap();
+    for (fit, count) in [
+        (options(2).resume(), 0),
+        (options(2).resume().callback(stop()).callback(stop()), 2),
+    ] {
+        let error = wine_model().fit((&x, &y), fit).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!(
+                "callbacks: expected {count}, found 1\n  help: give the same"
+            )),
+            "{error}"
+        );
+    }
+    let with = options(2).resume().callback(stop());
+    assert_eq!(wine_model().fit((&x, &y), with).unwrap().len(), 2);
+    // The model alone goes back without them, and trains on as it is told.
+    wine_model()
+        .fit((&x, &y), options(1).callback(stop()))
+        .unwrap();
+    let mut model = wine_model();
+    assert_eq!(model.resume(&path).unwrap().len(), 1);
+    model.fit((&x, &y), Fit::epochs(1).silent()).unwrap();
+    assert_eq!(model.epochs_trained(), 2);
 }
 
 #[test]
@@ -378,7 +421,7 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
     broken.make_mut()[5] = f32::NAN;
     assert_eq!(
         refused(&broken, &y, Fit::epochs(1)),
-        "the training data: NaN in the data\n  row 2, feature 1: expected a finite number, found NaN\n  \
+        "the training data: NaN in the data\n  row 2, feature 1 (both from 0): expected a finite number, found NaN\n  \
          help: fill or drop missing values before training"
     );
     assert!(
@@ -410,7 +453,7 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
         .to_string();
     assert_eq!(
         error,
-        "the training data: label out of range\n  row 4: expected 0 to 2, found 3\n  \
+        "the training data: label out of range\n  row 4 (from 0): expected 0 to 2, found 3\n  \
          help: labels count from 0; the last layer needs one unit a class"
     );
     let error = wine_model()

@@ -75,7 +75,7 @@ impl Csv {
         }
     }
 
-    /// What stands between two values; a comma unless set.
+    /// What stands between two values; a comma unless set. A quote or the end of a line cannot.
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
@@ -113,10 +113,12 @@ impl Csv {
     /// Reads the text into a table.
     ///
     /// # Errors
-    /// The file cannot be read or is not UTF-8; the header is missing or names a column twice; a
+    /// The delimiter is a quote or a line end; the file cannot be read or is not UTF-8; a quote is
+    /// never closed; the header is missing or names a column twice; a
     /// row is shorter or longer than the header; a number column holds a word or a number that is
     /// not finite; a column given a type does not exist. The text names file, line and column.
     pub fn read(&self) -> Result<Table> {
+        self.check_delimiter()?;
         let (file, bytes) = self.bytes()?;
         let records = Records::parse(&file, &bytes, self.delimiter, self.names.as_deref())?;
         self.check_types(&records.names)?;
@@ -145,6 +147,19 @@ impl Csv {
                 }),
             },
         }
+    }
+
+    fn check_delimiter(&self) -> Result<()> {
+        if !matches!(self.delimiter, b'"' | b'\n' | b'\r') {
+            return Ok(());
+        }
+        Err(Error::Argument {
+            op: "Csv::read",
+            argument: "delimiter",
+            expected: "a byte that is neither a quote nor ends a line".to_string(),
+            found: format!("b'{}'", char::from(self.delimiter).escape_default()),
+            help: "b',', b';' and b'\\t' are common; without .delimiter(..) it is the comma",
+        })
     }
 
     fn check_types(&self, names: &[String]) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Bytes to rows of cells, each with its line.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, only_column};
 use crate::place::Place;
 use csv::{ByteRecord, StringRecord, Trim};
 
@@ -30,11 +30,13 @@ impl Records {
         let mut lines = Lines::new(bytes);
         let mut rows = Vec::new();
         let mut record = ByteRecord::new();
+        let mut last = 0;
         while reader
             .read_byte_record(&mut record)
             .expect("reading from memory cannot fail")
         {
-            let line = lines.of(record.position().map_or(0, |position| position.byte()));
+            last = record.position().map_or(0, |position| position.byte());
+            let line = lines.of(last);
             let cells = text(std::mem::take(&mut record)).map_err(|(column, byte)| {
                 let header = rows.first().map(|(_, cells): &(u64, StringRecord)| cells);
                 let name = match names {
@@ -47,6 +49,12 @@ impl Records {
                 }
             })?;
             rows.push((line, cells));
+        }
+        // What follows such a quote is one value to the parser, so only the last record can have it.
+        if let Some(quote) = unclosed_quote(bytes, last as usize, delimiter) {
+            return Err(Error::UnclosedQuote {
+                place: Place::line(file, lines.of(quote as u64)),
+            });
         }
         let (header_line, names) = match names {
             Some(names) => (None, names.to_vec()),
@@ -82,6 +90,7 @@ impl Records {
             return Ok(());
         };
         let delimiter = char::from(delimiter).escape_default();
+        let other = only_column(self.names.iter().map(String::as_str));
         let (detail, help) = if cells.len() < expected {
             let column = cells.len();
             (
@@ -103,8 +112,39 @@ impl Records {
             expected,
             found: cells.len(),
             detail,
-            help,
+            help: other.map_or(help, str::to_string),
         })
+    }
+}
+
+/// The position of a quote at or after `start`, where a record starts, that opens a value and is never
+/// closed. It follows the parser's rules: a quote opens only at the start of a value, and a doubled one
+/// inside is a part of it.
+fn unclosed_quote(bytes: &[u8], start: usize, delimiter: u8) -> Option<usize> {
+    enum At {
+        Start,
+        Plain,
+        Quoted(usize),
+        /// After a quote inside a quoted value: its end, unless another follows.
+        Quote(usize),
+    }
+    // The parser skips a byte order mark.
+    let mark = usize::from(start == 0 && bytes.starts_with(b"\xef\xbb\xbf")) * 3;
+    let mut at = At::Start;
+    for (position, &byte) in bytes.iter().enumerate().skip(start + mark) {
+        let ends_value = byte == delimiter || matches!(byte, b'\r' | b'\n');
+        at = match at {
+            At::Start if byte == b'"' => At::Quoted(position),
+            At::Quoted(opened) if byte == b'"' => At::Quote(opened),
+            At::Quoted(opened) => At::Quoted(opened),
+            At::Quote(opened) if byte == b'"' => At::Quoted(opened),
+            At::Start | At::Plain | At::Quote(_) if ends_value => At::Start,
+            At::Start | At::Plain | At::Quote(_) => At::Plain,
+        };
+    }
+    match at {
+        At::Quoted(opened) => Some(opened),
+        At::Start | At::Plain | At::Quote(_) => None,
     }
 }
 
@@ -197,5 +237,26 @@ mod tests {
         assert_eq!(lines("a\r1\r2"), [2, 3]);
         assert_eq!(lines("\n\na\n\n\n1\r\n\r\n2\n"), [6, 8]);
         assert_eq!(lines("a\n\"1\n2\n3\"\n4\n"), [2, 5]);
+    }
+
+    #[test]
+    fn quotes_are_followed_as_the_parser_does() {
+        for (text, unclosed) in [
+            ("", None),
+            ("\"a\"", None),
+            ("\"a", Some(0)),
+            ("x,\"a\"\"", Some(2)),
+            ("x,\"a\"\"\"", None),
+            ("5\" pipe,\"a\"b\"", None),
+            ("\r\n\n\"", Some(3)),
+            ("\u{feff}\"a", Some(3)),
+        ] {
+            assert_eq!(
+                unclosed_quote(text.as_bytes(), 0, b','),
+                unclosed,
+                "{text:?}"
+            );
+        }
+        assert_eq!(unclosed_quote(b"\"a\n1;\"b", 3, b';'), Some(5));
     }
 }

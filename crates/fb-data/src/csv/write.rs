@@ -50,11 +50,10 @@ fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; this one becomes an ordinary file, as umask allows.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
+    // Made by ourselves: the crate's own way marks errors with the temporary name, which nobody asked for, and makes
+    // files private, while this one becomes an ordinary file.
+    let mut file =
+        tempfile::Builder::new().make_in(folder, |path| std::fs::File::create_new(path))?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;

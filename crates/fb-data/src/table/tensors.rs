@@ -1,7 +1,7 @@
 //! From columns to tensors.
 
 use super::{Column, Table, number_word};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, only_column};
 use fb_tensor::Tensor;
 
 impl Table {
@@ -93,7 +93,7 @@ impl Table {
                 }
                 None => "it was read as words".to_string(),
             },
-            help: "choose number columns, correct or mark such cells as missing with Csv::missing([..]), or turn words into numbers with labels(name) or LabelEncoder",
+            help: only_column(self.names()).unwrap_or("choose number columns, correct or mark such cells as missing with Csv::missing([..]), or turn words into numbers with labels(name) or LabelEncoder"),
         }
     }
 }

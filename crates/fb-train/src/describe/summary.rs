@@ -80,11 +80,7 @@ impl Summary {
     /// One line per edge.
     fn edges(&self) -> Vec<String> {
         let row = |edge: &fb_nn::feedback::network::EdgeDescription| {
-            let ends = format!(
-                "{} -> {}",
-                words::on_one_line(&edge.from),
-                words::on_one_line(&edge.to)
-            );
+            let ends = format!("{} -> {}", words::short(&edge.from), words::short(&edge.to));
             [
                 ends,
                 words::edge(edge),
@@ -207,7 +203,7 @@ fn row(
     [all, trainable, runs]: [String; 3],
 ) -> [String; 6] {
     [
-        words::on_one_line(name),
+        words::short(name),
         words::on_one_line(description),
         output.to_owned(),
         all,

@@ -238,3 +238,23 @@ iterations  4 (Unroll)"
     assert!(dot.contains("n3 [label=\"第二层\\n"), "{dot}");
     assert!(dot.contains("n4 [label=\"new\\\\nline\\n"), "{dot}");
 }
+
+#[test]
+fn a_long_name_does_not_widen_the_table() {
+    let names = ["a".repeat(300), "output".to_owned()];
+    let nodes = names
+        .iter()
+        .map(|name| node(name, [1, 1], ExecutionPath::EveryIteration));
+    let long = network(
+        nodes.collect(),
+        vec![edge("output", &names[0], "as it is", 0)],
+    );
+    let text = summary(&long).to_string();
+    assert!(
+        text.lines().all(|line| line.chars().count() < 140),
+        "{text}"
+    );
+    let cut = "a".repeat(39) + "…";
+    assert!(text.contains(&format!("\n{cut}  Dense")), "{text}");
+    assert!(text.contains(&format!("output -> {cut}  add")), "{text}");
+}

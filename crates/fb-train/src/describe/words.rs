@@ -79,9 +79,28 @@ pub(super) fn on_one_line(name: &str) -> String {
     shown
 }
 
+/// Longer names are cut in tables, where each would make every row as wide as itself.
+const NAME: usize = 40;
+
+/// A name on one line of at most 40 characters, for a table.
+pub(super) fn short(name: &str) -> String {
+    let shown = on_one_line(name);
+    if shown.chars().count() <= NAME {
+        return shown;
+    }
+    shown.chars().take(NAME - 1).chain(['…']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_are_cut() {
+        let whole = "é".repeat(NAME);
+        assert_eq!(short(&whole), whole);
+        assert_eq!(short(&"é".repeat(300)), "é".repeat(NAME - 1) + "…");
+    }
 
     #[test]
     fn delays_are_raised() {

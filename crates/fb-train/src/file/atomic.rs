@@ -57,7 +57,12 @@ fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     // Renaming over a symbolic link would replace the link, not what it points to.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let folder = folder_of(&target);
-    let mut temporary = builder().tempfile_in(&folder)?;
+    // Made by ourselves: the crate's own way marks errors with the temporary name, which nobody asked for, and makes files
+    // private, while these become ordinary files.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".fb-")
+        .suffix(".tmp")
+        .make_in(&folder, |path| File::create_new(path))?;
     let mut writer = BufWriter::with_capacity(1 << 16, temporary.as_file_mut());
     write(&mut writer)?;
     writer.flush()?;
@@ -76,18 +81,6 @@ fn folder_of(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     }
-}
-
-/// Temporary files are private by default; ours become ordinary files, so they get an ordinary file's permissions.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fb-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder
 }
 
 /// A rename survives a power cut only once its folder is on the disk. Windows has no such call and needs none.
@@ -140,10 +133,11 @@ mod tests {
     fn a_missing_folder_is_an_error_that_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let error = write_atomic(folder.path().join("no/such/file"), |_| Ok(())).unwrap_err();
-        assert!(
-            error.to_string().contains("help: create the folder first"),
-            "{error}"
-        );
+        let text = error.to_string();
+        assert!(text.contains("help: create the folder first"), "{text}");
+        // The temporary file in the same folder is nobody's business.
+        assert!(text.contains("no/such/file\n"), "{text}");
+        assert_eq!(text.matches("no/such").count(), 1, "{text}");
     }
 
     #[cfg(unix)]

@@ -39,7 +39,10 @@ impl History {
             return Err(Error::Plot {
                 plot: "training history".to_string(),
                 expected: "at least one epoch with a loss or a score".to_string(),
-                found: format!("{} epochs without any", self.len()),
+                found: match self.len() {
+                    0 => "no epoch".to_string(),
+                    epochs => format!("neither in any of {epochs}"),
+                },
                 help: "train for an epoch first",
             });
         }
@@ -125,4 +128,38 @@ impl History {
 fn is_loss(name: &str) -> bool {
     name.split('_')
         .any(|word| matches!(word, "loss" | "error" | "mse" | "mae" | "rmse"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_draw_is_told() {
+        let text = |history: History| {
+            let text = history.figure().unwrap_err().to_string();
+            text.lines().nth(1).unwrap().to_string()
+        };
+        assert_eq!(
+            text(History::new()),
+            "  expected at least one epoch with a loss or a score, found no epoch"
+        );
+        let timed = EpochRecord::new(1).with("seconds", 1.0);
+        assert_eq!(
+            text(History::from_iter([timed])),
+            "  expected at least one epoch with a loss or a score, found neither in any of 1"
+        );
+    }
+
+    #[test]
+    fn losses_beyond_every_axis_are_drawn() {
+        for losses in [[1e308, -1e308], [f64::NAN, f64::NAN], [1.0, 1e308]] {
+            let records = (1..).zip(losses);
+            let history: History = records
+                .map(|(epoch, loss)| EpochRecord::new(epoch).with("loss", loss))
+                .collect();
+            let svg = history.figure().unwrap().to_svg().unwrap();
+            assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
+        }
+    }
 }

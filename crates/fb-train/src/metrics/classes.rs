@@ -291,7 +291,7 @@ mod tests {
                 &three,
                 Target::Index(Tensor::from([3_i64])),
                 [
-                    "row 0: expected 0 to 2, found 3",
+                    "row 0 of the batch (from 0): expected 0 to 2, found 3",
                     "help: an output with one",
                 ],
             ),
@@ -313,12 +313,18 @@ mod tests {
             (
                 &one,
                 Target::Float(Tensor::from([[0.0], [7.0]])),
-                ["row 1: expected a number from 0 to 1, found 7", "accuracy"],
+                [
+                    "row 1 of the batch (from 0): expected a number from 0 to 1, found 7",
+                    "accuracy",
+                ],
             ),
             (
                 &one,
                 Target::Index(Tensor::from([0_i64, 2])),
-                ["row 1: expected 0 to 1, found 2", "accuracy"],
+                [
+                    "row 1 of the batch (from 0): expected 0 to 1, found 2",
+                    "accuracy",
+                ],
             ),
             (
                 &one,

@@ -42,7 +42,7 @@ pub(super) fn not_a_number(metric: &str, row: usize) -> Error {
     Error::Metric {
         metric: metric.to_string(),
         expected: "outputs that are numbers".to_string(),
-        found: format!("NaN in row {row} of the batch"),
+        found: format!("NaN in row {row} of the batch (from 0)"),
         help: "look for what made the network give NaN, often a learning rate that is too high",
     }
 }

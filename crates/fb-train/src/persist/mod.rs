@@ -1,5 +1,6 @@
 //! What a model writes to files and reads back: the network as a model file, the whole training as a checkpoint.
 
+mod difference;
 mod network;
 mod resume;
 mod tensors;

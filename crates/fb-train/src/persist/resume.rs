@@ -1,5 +1,6 @@
 //! The whole state of training in one checkpoint, and the way back into it.
 
+use super::difference;
 use super::network::state;
 use super::tensors::{fetch, store};
 use crate::callback::Callback;
@@ -11,6 +12,7 @@ use crate::model::{Clock, Model};
 use fb_nn::optim::{NamedState, OptimizerState};
 use fb_nn::param::StateDict;
 use fb_tensor::{Float, Tensor};
+use serde_json::Value;
 use std::path::Path;
 
 const PARAMS: &str = "params/";
@@ -35,12 +37,16 @@ impl<F: Float> Model<F> {
 
     /// Goes back to where a checkpoint was written; returns the history until then.
     ///
-    /// The model must have been built and compiled as it was then. On an error nothing has changed.
+    /// The model must have been built and compiled as it was then. What callbacks remembered is left in the file, since
+    /// a model has none: [`Fit::resume`](crate::Fit::resume) gives it back to them. On an error nothing has changed.
     ///
     /// # Errors
     /// The file cannot be read, is not a checkpoint or is damaged, or is of another architecture, seed or optimizer.
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<History> {
-        self.resume_from(path.as_ref(), &mut [])
+        let path = path.as_ref();
+        let checkpoint = Checkpoint::load(path)?;
+        self.check_same(&checkpoint, path)?;
+        self.go_back(checkpoint, path, &mut [])
     }
 
     pub(crate) fn checkpoint_with(
@@ -82,13 +88,34 @@ impl<F: Float> Model<F> {
         checkpoint.save(path)
     }
 
+    /// [`Model::resume`] for a training with these callbacks, which must be those that the checkpoint was written with:
+    /// without one of them, training would not go on as it would have without the interruption.
     pub(crate) fn resume_from(
         &mut self,
         path: &Path,
         callbacks: &mut [Box<dyn Callback<F>>],
     ) -> Result<History> {
         let checkpoint = Checkpoint::load(path)?;
-        self.check_same(&checkpoint, callbacks.len(), path)?;
+        self.check_same(&checkpoint, path)?;
+        if checkpoint.callbacks.len() != callbacks.len() {
+            return Err(misfit(
+                path,
+                "callbacks",
+                callbacks.len().to_string(),
+                checkpoint.callbacks.len().to_string(),
+                "give the same callbacks in the same order, or remove the file to start anew",
+            ));
+        }
+        self.go_back(checkpoint, path, callbacks)
+    }
+
+    /// Takes back everything from a checkpoint of this training; the callbacks are those of the file, or none.
+    fn go_back(
+        &mut self,
+        checkpoint: Checkpoint,
+        path: &Path,
+        callbacks: &mut [Box<dyn Callback<F>>],
+    ) -> Result<History> {
         let tensors = checkpoint.model.tensors();
         let values = state(&self.network, tensors, PARAMS, path)?;
         let memory = self.memory(&checkpoint, path)?;
@@ -109,41 +136,36 @@ impl<F: Float> Model<F> {
     }
 
     /// Refuses a checkpoint of another training.
-    fn check_same(&self, checkpoint: &Checkpoint, callbacks: usize, path: &Path) -> Result<()> {
-        let misfit = |what, expected: String, found: String, help| {
-            Err(Error::CheckpointMisfit {
-                path: path.to_owned(),
-                what,
-                expected,
-                found,
-                help,
-            })
-        };
-        let own = self.network.topology().to_json()?.to_string();
-        if checkpoint.model.architecture() != own {
-            let help = "build the network as it was, or remove the file to start anew";
-            return misfit(
-                "architecture",
-                own,
-                checkpoint.model.architecture().to_owned(),
-                help,
-            );
-        }
+    fn check_same(&self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+        // The seed is a part of the architecture too, but has a way out of its own.
         let seed = self.network.topology().seed;
         if checkpoint.seed != seed {
-            let help = "use the same seed, or remove the file to start anew";
-            return misfit("seed", seed.to_string(), checkpoint.seed.to_string(), help);
+            return Err(misfit(
+                path,
+                "seed",
+                seed.to_string(),
+                checkpoint.seed.to_string(),
+                "use the same seed, or remove the file to start anew",
+            ));
         }
-        if checkpoint.callbacks.len() != callbacks && callbacks > 0 {
-            let help = "give the same callbacks in the same order";
-            return misfit(
-                "callbacks",
-                callbacks.to_string(),
-                checkpoint.callbacks.len().to_string(),
-                help,
-            );
-        }
-        Ok(())
+        let own = self.network.topology().to_json()?;
+        let found = checkpoint.model.architecture();
+        // Text that is no JSON is compared as what it is: text.
+        let found = serde_json::from_str(found).unwrap_or_else(|_| Value::from(found));
+        let Some(difference) = difference::first(&own, &found) else {
+            return Ok(());
+        };
+        let what = match difference.path.as_str() {
+            "" => "architecture",
+            path => path,
+        };
+        Err(misfit(
+            path,
+            what,
+            difference.expected,
+            difference.found,
+            "build the network as it was, or remove the file to start anew",
+        ))
     }
 
     fn memory(&self, checkpoint: &Checkpoint, path: &Path) -> Result<OptimizerState<F>> {
@@ -185,5 +207,15 @@ impl<F: Float> Model<F> {
             return Ok(None);
         }
         state(&self.network, tensors, prefix, path).map(Some)
+    }
+}
+
+fn misfit(path: &Path, what: &str, expected: String, found: String, help: &'static str) -> Error {
+    Error::CheckpointMisfit {
+        path: path.to_owned(),
+        what: what.to_owned(),
+        expected,
+        found,
+        help,
     }
 }

@@ -50,7 +50,7 @@ impl Figure {
     /// The figure as the text of an SVG file.
     ///
     /// # Errors
-    /// The figure cannot be drawn.
+    /// A chart has a size outside its range, or the figure cannot be drawn.
     pub fn to_svg(&self) -> Result<String> {
         save::svg(self)
     }
@@ -58,7 +58,7 @@ impl Figure {
     /// Writes the figure as `.svg`, or as `.png` with the crate feature `png`.
     ///
     /// # Errors
-    /// The name ends otherwise, or the file cannot be written.
+    /// The name ends otherwise, a chart has a size outside its range, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save::save(self, path.as_ref())
     }
@@ -67,6 +67,10 @@ impl Figure {
 impl Draw for Figure {
     fn title(&self) -> &str {
         &self.title
+    }
+
+    fn check(&self) -> Result<()> {
+        self.charts.iter().try_for_each(LineChart::check)
     }
 
     fn size(&self) -> (u32, u32) {
@@ -87,5 +91,31 @@ impl Draw for Figure {
             left += width;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_of_a_size_that_cannot_be_drawn_is_refused() {
+        for size in [(0, 0), (u32::MAX, 400)] {
+            let chart = || LineChart::new("loss").with_size(size.0, size.1);
+            let figure = Figure::new("runs")
+                .chart(LineChart::new("a"))
+                .chart(chart());
+            for error in [figure.to_svg().unwrap_err(), chart().to_svg().unwrap_err()] {
+                assert_eq!(
+                    error.to_string(),
+                    format!(
+                        "cannot draw \"loss\"\n  \
+                         expected a width of 240 to 8000 and a height of 160 to 8000 pixels, found {} × {}\n  \
+                         help: choose another .with_size(..); without it a chart has 560 × 360",
+                        size.0, size.1
+                    )
+                );
+            }
+        }
     }
 }

@@ -4,11 +4,11 @@ use super::color::{self, AXIS, GRID, INK, MUTED, Rgb};
 use super::legend;
 use super::pen::{self, Anchor, Area, Draw, Drawn, units};
 use super::{font, save, ticks};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use plotters::coord::ranged1d::{BoldPoints, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{Circle, Color, DrawingAreaErrorKind, DrawingBackend, PathElement};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 const TITLE: f64 = 16.0;
@@ -23,9 +23,17 @@ const DOTS_UP_TO: usize = 30;
 /// Longer lines than this are thinned to the smallest and largest value of each stretch, which looks the same.
 const POINTS_DRAWN: usize = 4000;
 
+/// The size without [`LineChart::with_size`], and the widths and heights that it takes.
+const SIZE: (u32, u32) = (560, 360);
+const WIDTHS: RangeInclusive<u32> = 240..=8000;
+const HEIGHTS: RangeInclusive<u32> = 160..=8000;
+
+/// Larger values are not drawn: the length of an axis with some air at its ends must itself be finite.
+const LARGEST: f64 = f64::MAX / 8.0;
+
 /// A chart of one or more lines, with a title, a legend, axes and grid lines.
 ///
-/// Points that are not finite (or not positive, on a logarithmic axis) leave a gap.
+/// Points that are not finite, beyond ±2e307, or not positive on a logarithmic axis leave a gap.
 ///
 /// ```
 /// use fb_train::plot::LineChart;
@@ -65,7 +73,7 @@ impl LineChart {
             x_label: String::new(),
             y_label: String::new(),
             lines: Vec::new(),
-            size: (560, 360),
+            size: SIZE,
             include_y: Vec::new(),
             log_y: false,
             whole_x: false,
@@ -101,10 +109,10 @@ impl LineChart {
         self
     }
 
-    /// Width and height in pixels; at least 240 × 160.
+    /// Width and height in pixels, from 240 × 160 to 8000 × 8000; drawing another size is an error.
     #[must_use]
     pub fn with_size(mut self, width: u32, height: u32) -> Self {
-        self.size = (width.clamp(240, 8000), height.clamp(160, 8000));
+        self.size = (width, height);
         self
     }
 
@@ -146,7 +154,7 @@ impl LineChart {
     /// The chart as the text of an SVG file.
     ///
     /// # Errors
-    /// The chart cannot be drawn.
+    /// The size is outside its range, or the chart cannot be drawn.
     pub fn to_svg(&self) -> Result<String> {
         save::svg(self)
     }
@@ -154,7 +162,7 @@ impl LineChart {
     /// Writes the chart as `.svg`, or as `.png` with the crate feature `png`.
     ///
     /// # Errors
-    /// The name ends otherwise, or the file cannot be written.
+    /// The name ends otherwise, the size is outside its range, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save::save(self, path.as_ref())
     }
@@ -169,7 +177,7 @@ impl LineChart {
 
     /// Whether a point has a place on the axes.
     fn visible(&self, &(x, y): &(f64, f64)) -> bool {
-        x.is_finite() && y.is_finite() && (!self.log_y || y > 0.0)
+        x.abs() <= LARGEST && y.abs() <= LARGEST && (!self.log_y || y > 0.0)
     }
 
     fn points(&self) -> impl Iterator<Item = (f64, f64)> {
@@ -180,6 +188,22 @@ impl LineChart {
         points.filter(|point| self.visible(point))
     }
 
+    /// Why no point is drawn, if none is.
+    fn why_empty(&self) -> Option<&'static str> {
+        let mut points = self.lines.iter().flat_map(|line| &line.points).peekable();
+        if self.points().next().is_some() {
+            None
+        } else if points.peek().is_none() {
+            Some("no values")
+        } else if points.all(|(x, y)| !x.is_finite() || !y.is_finite()) {
+            Some("no finite values")
+        } else if self.log_y {
+            Some("no positive values")
+        } else {
+            Some("no values that fit on an axis")
+        }
+    }
+
     fn x_range(&self) -> Range<f64> {
         match extremes(self.points().map(|(x, _)| x)) {
             Some((low, high)) if low < high => low..high,
@@ -188,14 +212,18 @@ impl LineChart {
         }
     }
 
-    /// The vertical range with some air above and below, except where the chart was told to end.
+    /// The vertical range with some air above and below, except where the chart was told to end. A chart without points
+    /// has one for looks only: around a single asked value it would be some tiny range.
     fn y_range(&self) -> Range<f64> {
         let asked = self
             .include_y
             .iter()
             .copied()
             .filter(|&y| self.visible(&(0.0, y)));
-        let Some((low, high)) = extremes(self.points().map(|(_, y)| y).chain(asked)) else {
+        let drawn = extremes(self.points().map(|(_, y)| y));
+        let Some((low, high)) =
+            drawn.and_then(|(low, high)| extremes([low, high].into_iter().chain(asked)))
+        else {
             return if self.log_y { 0.1..1.0 } else { 0.0..1.0 };
         };
         if self.log_y {
@@ -203,6 +231,7 @@ impl LineChart {
             return low / air..(high * air).min(f64::MAX);
         }
         let air = match 0.05 * (high - low) {
+            0.0 if high == 0.0 => 1.0,
             0.0 => 0.5 * high.abs().max(1e-9),
             air => air,
         };
@@ -214,6 +243,25 @@ impl LineChart {
 impl Draw for LineChart {
     fn title(&self) -> &str {
         &self.title
+    }
+
+    fn check(&self) -> Result<()> {
+        let (width, height) = self.size;
+        if WIDTHS.contains(&width) && HEIGHTS.contains(&height) {
+            return Ok(());
+        }
+        Err(Error::Plot {
+            plot: self.title.clone(),
+            expected: format!(
+                "a width of {} to {} and a height of {} to {} pixels",
+                WIDTHS.start(),
+                WIDTHS.end(),
+                HEIGHTS.start(),
+                HEIGHTS.end()
+            ),
+            found: format!("{width} × {height}"),
+            help: "choose another .with_size(..); without it a chart has 560 × 360",
+        })
     }
 
     fn size(&self) -> (u32, u32) {
@@ -232,6 +280,13 @@ impl Draw for LineChart {
         for (index, line) in self.lines.iter().enumerate() {
             let map = |&(x, y): &(f64, f64)| frame.place(&axes, x, self.scaled(y));
             self.draw_line(area, line, self.color(index), map)?;
+        }
+        if let Some(why) = self.why_empty() {
+            let middle = (
+                (frame.left + frame.right) / 2.0,
+                (frame.top + frame.bottom) / 2.0,
+            );
+            pen::text(area, why, LABEL, MUTED, middle, Anchor::Middle)?;
         }
         Ok(())
     }
@@ -491,12 +546,34 @@ mod tests {
             vec![(1.0, f64::NAN)],
             vec![(1.0, 5.0), (1.0, 5.0)],
             vec![(0.0, 1e300), (1.0, -1e300)],
+            vec![(0.0, 1e308), (1.0, -1e308)],
+            vec![(-1e308, 0.0), (1e308, 1.0)],
+            vec![(-LARGEST, LARGEST), (LARGEST, -LARGEST), (0.0, 1.0)],
         ] {
             for chart in [LineChart::new("t"), LineChart::new("t").log_y()] {
                 let svg = chart.line("a", points.clone()).to_svg().unwrap();
                 assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");
             }
         }
+    }
+
+    #[test]
+    fn a_chart_without_points_says_why() {
+        let nan = [(1.0, f64::NAN), (2.0, f64::INFINITY)];
+        for chart in [
+            LineChart::new("loss").line("loss", nan).y_from(0.0),
+            LineChart::new("accuracy").line("accuracy", nan).y_to(1.0),
+        ] {
+            assert_eq!(chart.y_range(), 0.0..1.0);
+            assert!(chart.to_svg().unwrap().contains("no finite values"));
+        }
+        let empty = LineChart::new("t").line("a", []);
+        assert_eq!(empty.why_empty(), Some("no values"));
+        let huge = empty.clone().line("b", [(1.0, -1e308)]);
+        assert_eq!(huge.why_empty(), Some("no values that fit on an axis"));
+        assert_eq!(huge.log_y().why_empty(), Some("no positive values"));
+        let zero = empty.line("b", [(1.0, 0.0)]).y_from(0.0);
+        assert_eq!((zero.why_empty(), zero.y_range()), (None, 0.0..1.0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Drawing in pixels with a fraction: the plotting library counts in whole units, so a pixel gets several of them.
 
 use super::color::Rgb;
+use crate::error::Result;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -21,6 +22,11 @@ pub(super) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBacken
 pub(super) trait Draw {
     /// What it is called in messages.
     fn title(&self) -> &str;
+
+    /// Refuses settings with which it cannot be drawn.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Width and height in pixels.
     fn size(&self) -> (u32, u32);

@@ -51,6 +51,7 @@ fn foreign(path: &Path, found: String, help: &'static str) -> Error {
 
 /// The drawing as the text of an SVG file.
 pub(super) fn svg(drawing: &impl Draw) -> Result<String> {
+    drawing.check()?;
     let (width, height) = drawing.size();
     let fine = fine_size(drawing);
     let mut text = String::new();
@@ -73,6 +74,7 @@ pub(super) fn svg(drawing: &impl Draw) -> Result<String> {
 /// The drawing as the bytes of a PNG file, with twice as many pixels as its size says, for sharp screens and print.
 #[cfg(feature = "png")]
 pub(super) fn png(drawing: &impl Draw) -> Result<Vec<u8>> {
+    drawing.check()?;
     let mut canvas = super::canvas::Canvas::new(drawing.size());
     paint(drawing, &(&mut canvas).into_drawing_area())?;
     canvas

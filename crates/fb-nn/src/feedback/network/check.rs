@@ -7,6 +7,10 @@ use crate::module::ValueKind;
 use fb_tensor::Float;
 use std::collections::HashSet;
 
+/// The most iterations of a schedule: each is kept in memory for its gradient, so a larger number is a mistake, or a
+/// damaged file.
+const MOST_ITERATIONS: usize = 1_000_000;
+
 /// Checks names, ends of edges, delays and the schedule.
 pub(super) fn declaration(topology: &Topology) -> Result<()> {
     if topology.nodes.is_empty() {
@@ -29,12 +33,29 @@ pub(super) fn declaration(topology: &Topology) -> Result<()> {
     }
     names(topology)?;
     topology.schedule.validate()?;
+    let iterations = topology.schedule.iterations();
+    if iterations > MOST_ITERATIONS {
+        return Err(Error::Config {
+            what: topology.schedule.kind().to_owned(),
+            expected: format!("at most {MOST_ITERATIONS} iterations"),
+            found: iterations.to_string(),
+            help: "a loop that settles does so within tens or hundreds of iterations".to_owned(),
+        });
+    }
     let mut seen = HashSet::new();
     for edge in &topology.edges {
         ends(topology, edge)?;
         if !seen.insert((&edge.from, &edge.to)) {
-            let help = "one edge with learned weights can express the sum of two";
-            return Err(edge.error("is declared twice", "both join the same destination", help));
+            let detail = format!(
+                "parameters are named by the two layers ({}/weight), so there is one edge for each pair",
+                edge.path()
+            );
+            let again = format!("{}_again", edge.from);
+            let help = format!(
+                "drop one of them; or give the second a source of its own, a layer that hands {:?} on: .layer({again:?}, Activation::Linear) after it, and .feedback({again:?}, {:?})",
+                edge.from, edge.to
+            );
+            return Err(edge.error("is declared twice", detail, help));
         }
         timing(topology, edge)?;
     }
@@ -119,6 +140,13 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         let help = "use .delay(1) and iterate with .schedule(Unroll::iterations(n))";
         return Err(edge.error("has a delay of 0", detail, help));
     }
+    if edge.delay >= MOST_ITERATIONS {
+        let detail = format!(
+            "its delay is {}, and a schedule makes at most {MOST_ITERATIONS} iterations",
+            edge.delay
+        );
+        return Err(edge.error("can never be reached", detail, "use a shorter delay"));
+    }
     let iterations = topology.schedule.iterations();
     if edge.delay >= iterations {
         let detail = format!(
@@ -128,7 +156,7 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         );
         let help = format!(
             "use .schedule(Unroll::iterations({})) or more",
-            edge.delay + 3
+            edge.delay + 1
         );
         return Err(edge.error("can never be reached", detail, help));
     }
