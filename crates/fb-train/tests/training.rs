@@ -517,3 +517,67 @@ fn short_epochs_go_back_to_a_recent_step() {
         "{steps} steps"
     );
 }
+
+#[test]
+fn parameters_that_a_step_ruined_are_not_the_last_good_ones() {
+    // The last row of the first epoch makes a step that leaves finite but useless weights; the next step finds out.
+    let n = 100;
+    let mut values = vec![0.5_f32; n];
+    values[n - 1] = 1e18;
+    let (x, y) = (Tensor::from_vec(values, [n, 1]), Tensor::full([n, 1], 1.0));
+    let network = Sequential::input([1])
+        .layer("output", Dense::new(1))
+        .build()
+        .unwrap();
+    let start = network.params().state_dict();
+    let mut model = network
+        .compile(Sgd::new(1e-3), MeanSquaredError, ())
+        .unwrap();
+    let fit = Fit::epochs(100).batch_size(1).shuffle(false).silent();
+    let error = model.fit((&x, &y), fit).unwrap_err().to_string();
+    assert!(error.contains("diverged at step 101"), "{error}");
+    assert_eq!(model.params().state_dict(), start);
+}
+
+#[test]
+fn a_finished_run_that_is_resumed_does_not_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (x, y) = embedded::xor();
+    let fit_of = |name: &str| -> Fit {
+        if name == "goal" {
+            return Fit::until(Goal::at_most("loss", 10.0)).max_epochs(9);
+        }
+        let stop = EarlyStopping::monitor("loss").min_delta(100.0).patience(2);
+        Fit::epochs(9).callback(stop)
+    };
+    for name in ["goal", "patience"] {
+        let path = folder.path().join(name);
+        let fit = |fit: Fit| fit.checkpoint(&path).resume().silent();
+        let mut first = xor_model(1);
+        let history = first.fit((&x, &y), fit(fit_of(name))).unwrap();
+        let mut again = xor_model(1);
+        let resumed = again.fit((&x, &y), fit(fit_of(name))).unwrap();
+        assert_eq!(first.epochs_trained(), again.epochs_trained(), "{name}");
+        assert_eq!(history.len(), resumed.len(), "{name}");
+    }
+}
+
+#[test]
+fn goals_are_checked_before_training() {
+    let (x, y) = embedded::xor();
+    let mut model = xor_model(1);
+    for goal in [
+        Goal::at_least("acuracy", 1.0),
+        Goal::at_least("val_accuracy", 1.0),
+        Goal::at_most("loss", f64::NAN),
+    ] {
+        let error = model.fit((&x, &y), Fit::until(goal).silent()).unwrap_err();
+        assert!(error.to_string().contains("goal"), "{error}");
+        assert_eq!(model.epochs_trained(), 0);
+    }
+    let endless = Fit::until(Goal::at_most("loss", 10.0))
+        .max_epochs(u64::MAX)
+        .silent();
+    model.fit((&x, &y), Fit::epochs(1).silent()).unwrap();
+    assert_eq!(model.fit((&x, &y), endless).unwrap().len(), 1);
+}

@@ -81,15 +81,43 @@ pub struct Scope<F: Float> {
     params: Params<F>,
     key: Key,
     path: String,
+    /// How many more numbers the parameters may have.
+    room: usize,
 }
 
 impl<F: Float> Scope<F> {
+    /// The most numbers that the parameters of a network may have without [`Scope::within`]: asking the system for more
+    /// would end the process instead of telling what is wrong.
+    pub const MOST_NUMBERS: usize = 1 << 33;
+
     /// A scope for a whole network; `key` names the random numbers of initial values.
     pub fn new(key: Key) -> Self {
+        Self::within(key, Self::MOST_NUMBERS)
+    }
+
+    /// [`Scope::new`] for parameters of at most so many numbers, such as a file has.
+    pub fn within(key: Key, numbers: usize) -> Self {
         Self {
             params: Params::new(),
             key,
             path: String::new(),
+            room: numbers,
+        }
+    }
+
+    /// Takes the numbers of a parameter out of what is left.
+    fn claim(&mut self, name: &str, shape: &Shape) -> Result<()> {
+        match self.room.checked_sub(shape.elements()) {
+            Some(left) => {
+                self.room = left;
+                Ok(())
+            }
+            None => Err(Error::Config {
+                what: format!("the size of parameter {name:?}"),
+                expected: format!("at most {} numbers, with those before it", self.room),
+                found: format!("shape {shape}"),
+                help: "give the layer fewer units or a smaller input".to_owned(),
+            }),
         }
     }
 
@@ -106,7 +134,7 @@ impl<F: Float> Scope<F> {
     /// Makes a parameter named `path/name`. What it starts from depends on the seed and its full name alone.
     ///
     /// # Errors
-    /// The name is taken, or the initializer cannot serve the shape.
+    /// The name is taken, the initializer cannot serve the shape, or the network would be too large.
     pub fn param(
         &mut self,
         name: &str,
@@ -115,8 +143,10 @@ impl<F: Float> Scope<F> {
         role: Role,
     ) -> Result<ParamId> {
         let full = format!("{}/{name}", self.path);
+        let shape = shape.into();
+        self.claim(&full, &shape)?;
         let value = init
-            .sample(shape.into(), &mut self.key.fold(&full).rng())
+            .sample(shape, &mut self.key.fold(&full).rng())
             .map_err(|error| match error {
                 Error::Config {
                     what,
@@ -137,10 +167,11 @@ impl<F: Float> Scope<F> {
     /// Makes a parameter with a given start value, named `path/name`.
     ///
     /// # Errors
-    /// The name is taken.
+    /// The name is taken, or the network would be too large.
     pub fn param_with(&mut self, name: &str, value: Tensor<F>, role: Role) -> Result<ParamId> {
-        self.params
-            .insert(format!("{}/{name}", self.path), value, role)
+        let full = format!("{}/{name}", self.path);
+        self.claim(&full, value.shape())?;
+        self.params.insert(full, value, role)
     }
 
     /// The shape per sample of the one float tensor that a simple layer takes.

@@ -152,6 +152,8 @@ impl<F: Float> Optimizer<F> for Adam {
             rate: F::from_f64(step.rate),
             beta1: F::from_f64(self.beta1),
             beta2: F::from_f64(self.beta2),
+            keep1: F::from_f64(1.0 - self.beta1),
+            keep2: F::from_f64(1.0 - self.beta2),
             epsilon: F::from_f64(self.epsilon),
             correction1: F::from_f64(step.corrections[0]),
             correction2_root: F::from_f64(step.corrections[1]),

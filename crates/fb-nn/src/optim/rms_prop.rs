@@ -128,6 +128,7 @@ impl<F: Float> Optimizer<F> for RmsProp {
         let numbers = RmsPropStep {
             rate: F::from_f64(step.rate),
             decay: F::from_f64(self.rho),
+            keep: F::from_f64(1.0 - self.rho),
             epsilon: F::from_f64(self.epsilon),
             momentum: F::from_f64(self.momentum),
             penalty: F::from_f64(if step.decays { self.weight_decay } else { 0.0 }),

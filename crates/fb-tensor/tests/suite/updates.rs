@@ -130,6 +130,7 @@ fn rms_prop_follows_its_definition() {
     let step = RmsPropStep {
         rate: 0.01,
         decay: 0.9,
+        keep: 1.0 - 0.9,
         epsilon: 1e-3,
         momentum: 0.8,
         penalty: 0.02,
@@ -175,6 +176,8 @@ fn adam_follows_its_definition() {
                 rate: 0.01,
                 beta1: beta1 as f32,
                 beta2: beta2 as f32,
+                keep1: (1.0 - beta1) as f32,
+                keep2: (1.0 - beta2) as f32,
                 epsilon: 1e-3,
                 correction1: (1.0 - beta1.powi(t)) as f32,
                 correction2_root: (1.0 - beta2.powi(t)).sqrt() as f32,

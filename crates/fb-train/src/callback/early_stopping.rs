@@ -48,7 +48,7 @@ impl<F: Float> EarlyStopping<F> {
         }
     }
 
-    /// For how many epochs the value may fail to improve.
+    /// Training ends after so many epochs in a row without improvement, as in Keras; 0 means 1.
     #[must_use]
     pub fn patience(mut self, epochs: u64) -> Self {
         self.patience = epochs;
@@ -124,7 +124,7 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
             return Ok(Action::Continue);
         }
         self.waited += 1;
-        if self.waited <= self.patience {
+        if self.waited < self.patience.max(1) {
             return Ok(Action::Continue);
         }
         let best = self
@@ -142,6 +142,10 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
 
     fn on_end(&mut self) -> Option<StateDict<F>> {
         self.best_params.take()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.waited >= self.patience.max(1)
     }
 
     fn state(&self) -> Vec<(String, f64)> {

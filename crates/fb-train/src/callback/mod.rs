@@ -59,6 +59,11 @@ pub trait Callback<F: Float>: Debug + Send {
         None
     }
 
+    /// Whether the callback has ended training, by what it remembers: a resumed run that had ended does not go on.
+    fn is_finished(&self) -> bool {
+        false
+    }
+
     /// What the callback remembers, for checkpoints: named numbers.
     fn state(&self) -> Vec<(String, f64)> {
         Vec::new()

@@ -1,5 +1,6 @@
 //! Training until a target is met.
 
+use crate::error::{Error, Result};
 use crate::history::{Direction, EpochRecord};
 
 /// A value of the history that should be reached: training ends as soon as it is.
@@ -32,6 +33,19 @@ impl Goal {
             bound,
             direction: Direction::Minimize,
         }
+    }
+
+    /// Refuses a bound that nothing reaches.
+    pub(super) fn check(&self) -> Result<()> {
+        if !self.bound.is_nan() {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            what: "the bound of a goal",
+            expected: "a number",
+            found: self.bound.to_string(),
+            help: "such as Goal::at_least(\"accuracy\", 0.99)",
+        })
     }
 
     /// Whether the epoch met the goal; `None` if it has no such value.

@@ -22,9 +22,9 @@ impl<F: Float> Model<F> {
     ///
     /// # Errors
     /// The samples or the options cannot be used; a callback fails; a checkpoint cannot be read or written; or a NaN or
-    /// infinity appears: then the error names layer, edge and iteration, and the parameters are the last good ones,
-    /// those from before the epoch in which it appeared (where epochs are shorter than 64 steps, from before one of the
-    /// last 64 steps).
+    /// infinity appears: then the error names layer, edge and iteration, and the parameters are the last good ones: those
+    /// from the start of the last epoch whose first step still found a finite loss and finite gradients (of epochs
+    /// shorter than 64 steps, not every one is kept).
     pub fn fit(&mut self, samples: impl IntoSamples<F>, options: Fit<F>) -> Result<History> {
         let samples = samples.into_samples();
         let fit = options;
@@ -41,15 +41,17 @@ struct Run<'a, F: Float> {
     metrics: Vec<Box<dyn Metric<F>>>,
     history: History,
     progress: Progress,
-    /// Parameters and moments of an earlier step, good ones.
+    /// What training goes back to: a step from there went well.
     good: Option<Snapshot<F>>,
+    /// A later one that no step has been made from: the step before it may have ruined the parameters.
+    untried: Option<Snapshot<F>>,
     /// The number of the epoch after the last one, over all calls of `fit`.
     end: u64,
     options: Fit<F>,
 }
 
 /// A snapshot makes the next step copy every parameter and moment, so where epochs are short it stands for several:
-/// the next is not taken before that many steps.
+/// the next is not taken at an epoch's start before that many steps.
 const STEPS_PER_SNAPSHOT: u64 = 64;
 
 /// What training goes back to when a NaN appears.
@@ -73,6 +75,11 @@ impl<'a, F: Float> Run<'a, F> {
         samples.check(&model.network, "the training data")?;
         check_options(&options)?;
         model.check_settings()?;
+        check_goal(
+            &options,
+            model,
+            !matches!(options.validation, Validation::None),
+        )?;
         let (train, validation) = divide(samples, std::mem::take(&mut options.validation))?;
         if let Some(validation) = &validation {
             validation.check(&model.network, "the validation data")?;
@@ -84,13 +91,26 @@ impl<'a, F: Float> Run<'a, F> {
         if options.shuffle {
             batches = batches.shuffle(model.network.topology().seed);
         }
-        let mut end = model.clock.epoch + options.epochs;
+        let mut end = model.clock.epoch.saturating_add(options.epochs);
         let mut history = History::new();
         if let (true, Some(path)) = (options.resume, &options.checkpoint)
             && path.exists()
         {
             history = model.resume_from(path, &mut options.callbacks)?;
             end = options.epochs.max(model.clock.epoch);
+            // A run that had ended by itself does not go on.
+            let met = match (&options.goal, history.records().last()) {
+                (Some(goal), Some(record)) => goal.met_by(record) == Some(true),
+                _ => false,
+            };
+            if met
+                || options
+                    .callbacks
+                    .iter()
+                    .any(|callback| callback.is_finished())
+            {
+                end = model.clock.epoch;
+            }
         }
         let progress = Progress::new(options.verbosity, end as usize, batches.count())
             .every(options.log_every);
@@ -104,6 +124,7 @@ impl<'a, F: Float> Run<'a, F> {
             history,
             progress,
             good: None,
+            untried: None,
             end,
             options,
         })
@@ -133,29 +154,31 @@ impl<'a, F: Float> Run<'a, F> {
 
     /// One pass over the training samples and the validation.
     fn epoch(&mut self) -> Result<EpochRecord> {
-        let recent =
-            |good: &Snapshot<F>| self.model.clock.step < good.clock.step + STEPS_PER_SNAPSHOT;
-        let good = match self.good.take().filter(recent) {
-            Some(good) => good,
-            None => Snapshot {
+        let recent = self
+            .good
+            .as_ref()
+            .is_some_and(|good| self.model.clock.step < good.clock.step + STEPS_PER_SNAPSHOT);
+        if !recent {
+            self.untried = Some(Snapshot {
                 params: self.model.params().state_dict(),
                 optimizer: self.model.optimizer_state.clone(),
                 clock: self.model.clock,
-            },
-        };
+            });
+        }
         let start = Instant::now();
         self.progress
             .start_epoch(self.model.clock.epoch as usize + 1);
         let totals = match self.batches() {
             Ok(totals) => totals,
             Err(error) => {
-                self.model.params_mut().load_state_dict(&good.params)?;
-                self.model.optimizer_state = good.optimizer;
-                self.model.clock = good.clock;
+                if let Some(good) = self.good.take().or_else(|| self.untried.take()) {
+                    self.model.params_mut().load_state_dict(&good.params)?;
+                    self.model.optimizer_state = good.optimizer;
+                    self.model.clock = good.clock;
+                }
                 return Err(error);
             }
         };
-        self.good = Some(good);
         let seconds = start.elapsed().as_secs_f64();
         self.model.clock.epoch += 1;
         let mut record = EpochRecord::new(self.model.clock.epoch as usize)
@@ -202,6 +225,9 @@ impl<'a, F: Float> Run<'a, F> {
                     .iter_mut()
                     .try_for_each(|metric| metric.update(answer, &samples.targets))
             })?;
+            if let Some(tried) = self.untried.take() {
+                self.good = Some(tried);
+            }
             totals.loss += report.loss * rows.len() as f64;
             totals.rows += rows.len();
             totals.iterations += report.iterations;
@@ -230,7 +256,7 @@ impl<'a, F: Float> Run<'a, F> {
             record: &record,
             params: self.model.network.params(),
         };
-        let mut restore = None;
+        let (mut restore, mut notes) = (None, Vec::new());
         for callback in &mut self.options.callbacks {
             if let Action::Stop {
                 reason,
@@ -239,7 +265,7 @@ impl<'a, F: Float> Run<'a, F> {
             {
                 stop = true;
                 restore = params.or(restore);
-                self.progress.note(&reason);
+                notes.push(reason);
             }
         }
         if let Some(params) = restore {
@@ -248,6 +274,9 @@ impl<'a, F: Float> Run<'a, F> {
         let last = stop || self.model.clock.epoch >= self.end;
         self.progress
             .end_epoch(&record, self.model.network.iterations(), last);
+        for note in notes {
+            self.progress.note(&note);
+        }
         self.history.push(record);
         Ok(stop)
     }
@@ -268,6 +297,36 @@ impl<'a, F: Float> Run<'a, F> {
         }
         Ok(())
     }
+}
+
+/// Refuses a goal that no epoch could meet, before any training.
+fn check_goal<F: Float>(options: &Fit<F>, model: &Model<F>, validates: bool) -> Result<()> {
+    let Some(goal) = &options.goal else {
+        return Ok(());
+    };
+    let mut known = vec!["loss".to_owned()];
+    known.extend(
+        model
+            .fresh_metrics()
+            .iter()
+            .map(|metric| metric.name().to_owned()),
+    );
+    if validates {
+        let of_validation: Vec<_> = known.iter().map(|name| format!("val_{name}")).collect();
+        known.extend(of_validation);
+    }
+    if model.network.iterations() > 1 {
+        known.push("iterations".to_owned());
+    }
+    known.extend(["seconds", "rows_per_second"].map(str::to_owned));
+    if known.contains(&goal.name) {
+        return goal.check();
+    }
+    Err(Error::UnknownValue {
+        what: "the goal",
+        name: goal.name.clone(),
+        known: known.join(", "),
+    })
 }
 
 fn check_options<F: Float>(options: &Fit<F>) -> Result<()> {

@@ -46,11 +46,11 @@ impl Evaluation {
     }
 }
 
-/// `loss 0.0312  accuracy 0.9875  (360 rows)`
+/// `loss 0.0312  accuracy 0.988  (360 rows)`
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.values {
-            write!(f, "{name} {value:.4}  ")?;
+            write!(f, "{name} {}  ", crate::text::number(name, *value))?;
         }
         write!(f, "({} rows)", self.rows)
     }

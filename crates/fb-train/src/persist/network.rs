@@ -2,7 +2,7 @@
 
 use super::tensors::{fetch, store};
 use crate::error::{Error, Result};
-use crate::file::ModelFile;
+use crate::file::{ModelFile, NamedTensors};
 use crate::model::Model;
 use fb_nn::feedback::topology::Topology;
 use fb_nn::param::StateDict;
@@ -70,7 +70,7 @@ impl<F: Float> NetworkFile for Network<F> {
     fn load_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         let path = path.as_ref();
         let file = ModelFile::load(path)?;
-        let mut network = build(file.architecture(), registry, path)?;
+        let mut network = build(file.architecture(), file.tensors(), registry, path)?;
         let values = state(&network, file.tensors(), "", path)?;
         if let Some((name, _)) = file
             .tensors()
@@ -93,9 +93,10 @@ impl<F: Float> NetworkFile for Network<F> {
     }
 }
 
-/// A network from its architecture as text.
-pub(super) fn build<F: Float>(
+/// A network from its architecture as text, no larger than the tensors that are there for it.
+fn build<F: Float>(
     architecture: &str,
+    tensors: &NamedTensors,
     registry: &Registry,
     path: &Path,
 ) -> Result<Network<F>> {
@@ -106,13 +107,18 @@ pub(super) fn build<F: Float>(
         found: error.to_string(),
         help: "the file was edited; write it again from the model",
     })?;
-    Ok(Network::build(Topology::from_json(json, registry)?)?)
+    let numbers = tensors
+        .iter()
+        .flat_map(|(_, tensor)| Some(tensor.shape().elements()))
+        .fold(0, usize::saturating_add);
+    let topology = Topology::from_json(json, registry)?;
+    Ok(Network::build_within(topology, numbers)?)
 }
 
 /// The values of all parameters of a network from tensors whose names start with `prefix`.
 pub(super) fn state<F: Float>(
     network: &Network<F>,
-    tensors: &crate::file::NamedTensors,
+    tensors: &NamedTensors,
     prefix: &str,
     path: &Path,
 ) -> Result<StateDict<F>> {

@@ -15,8 +15,18 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// Anything wrong with layers, names, shapes, feedback edges or the schedule.
     pub fn build(topology: Topology) -> Result<Self> {
+        Self::build_within(topology, Scope::<F>::MOST_NUMBERS)
+    }
+
+    /// [`Network::build`] for parameters of at most so many numbers in all, such as the file has that they are read from:
+    /// an architecture that says more is refused before memory is asked for.
+    ///
+    /// # Errors
+    /// As [`Network::build`], or there are more.
+    pub fn build_within(topology: Topology, numbers: usize) -> Result<Self> {
         check::declaration(&topology)?;
-        let mut scope = Scope::new(Key::new(topology.seed));
+        let new_scope = || Scope::within(Key::new(topology.seed), numbers);
+        let mut scope = new_scope();
         let nodes = if topology
             .edges
             .iter()
@@ -24,8 +34,7 @@ impl<F: Float> Network<F> {
         {
             // A source's shape must be known before the layer that it widens is built: a first pass without
             // feedback finds the shapes, the second uses them.
-            let narrow =
-                build_nodes::<F>(&topology, &mut Scope::new(Key::new(topology.seed)), |_| 0)?;
+            let narrow = build_nodes::<F>(&topology, &mut new_scope(), |_| 0)?;
             let features = |to: &str| {
                 topology
                     .edges

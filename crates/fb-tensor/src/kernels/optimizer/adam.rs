@@ -12,6 +12,10 @@ pub struct AdamStep<F> {
     pub beta1: F,
     /// Decay of the second moment, β₂.
     pub beta2: F,
+    /// `1 − β₁`, made in double precision: of a β close to 1 little would be left in single.
+    pub keep1: F,
+    /// `1 − β₂`
+    pub keep2: F,
     /// Added to the denominator, ε.
     pub epsilon: F,
     /// `1 − β₁ᵗ`
@@ -31,13 +35,12 @@ const WORTH_PADDING: usize = 5;
 
 #[inline(always)]
 fn pass<F: Float>(step: &AdamStep<F>, value: &mut [F], gradient: &[F], m: &mut [F], v: &mut [F]) {
-    let (keep1, keep2) = (F::ONE - step.beta1, F::ONE - step.beta2);
     let size = step.rate / step.correction1;
     let shrink = F::ONE - step.rate * step.decay;
     for (((w, &g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
         let g = g + step.penalty * *w;
-        *m = step.beta1 * *m + keep1 * g;
-        *v = step.beta2 * *v + keep2 * g * g;
+        *m = step.beta1 * *m + step.keep1 * g;
+        *v = step.beta2 * *v + step.keep2 * g * g;
         *w = *w * shrink - size * *m / (v.sqrt() / step.correction2_root + step.epsilon);
     }
 }

@@ -10,6 +10,8 @@ pub struct RmsPropStep<F> {
     pub rate: F,
     /// Decay of the moments, α.
     pub decay: F,
+    /// `1 − α`, made in double precision.
+    pub keep: F,
     /// Added to the denominator, outside the root, ε.
     pub epsilon: F,
     /// How much of the velocity stays, μ; read only where there is a velocity.
@@ -22,15 +24,15 @@ impl<F: Float> RmsPropStep<F> {
     /// Updates the mean of squares and gives the gradient over its root.
     #[inline(always)]
     fn scaled(&self, g: F, square: &mut F) -> F {
-        *square = self.decay * *square + (F::ONE - self.decay) * g * g;
+        *square = self.decay * *square + self.keep * g * g;
         g / (square.sqrt() + self.epsilon)
     }
 
     /// The same, with the squared mean taken off, so that what stays is the variance.
     #[inline(always)]
     fn scaled_centred(&self, g: F, square: &mut F, mean: &mut F) -> F {
-        *square = self.decay * *square + (F::ONE - self.decay) * g * g;
-        *mean = self.decay * *mean + (F::ONE - self.decay) * g;
+        *square = self.decay * *square + self.keep * g * g;
+        *mean = self.decay * *mean + self.keep * g;
         // By rounding, the difference may fall a little below 0.
         let variance = (*square - *mean * *mean).maximum(F::ZERO);
         g / (variance.sqrt() + self.epsilon)
