@@ -208,3 +208,12 @@ fn nothing_to_build() {
     );
     assert!(error(Sequential::input([1; 7]).layer("output", Dense::new(1))).contains("at most 6"));
 }
+
+#[test]
+fn layers_beyond_all_memory() {
+    let text = error(Sequential::input([2]).layer("hidden", Dense::new(1 << 45)));
+    assert!(
+        text.contains("the size of parameter \"hidden/weight\"") && text.contains("fewer units"),
+        "{text}"
+    );
+}

@@ -581,3 +581,24 @@ fn goals_are_checked_before_training() {
     model.fit((&x, &y), Fit::epochs(1).silent()).unwrap();
     assert_eq!(model.fit((&x, &y), endless).unwrap().len(), 1);
 }
+
+#[test]
+fn a_file_that_promises_more_than_it_has_is_refused_before_memory_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wine.safetensors");
+    wine_model().save(&path).unwrap();
+    // The architecture stands in the header as text within text: 16 units become 99.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let (found, edited) = (br#"\"units\":16"#, br#"\"units\":99"#);
+    let at = bytes
+        .windows(found.len())
+        .position(|window| window == found)
+        .expect("the units of the hidden layer");
+    bytes[at..at + found.len()].copy_from_slice(edited);
+    std::fs::write(&path, bytes).unwrap();
+    let error = Network::<f32>::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("the size of parameter \"hidden/weight\""),
+        "{error}"
+    );
+}
