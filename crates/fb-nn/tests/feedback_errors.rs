@@ -161,6 +161,12 @@ fn edges_declared_twice_or_modified_without_being_there() {
         error(chain().gate()),
         ".gate(): expected a feedback edge before it, found none\n  help: call .feedback(from, to) first"
     );
+    let both = chain().feedback("output", "hidden1").concat().gate();
+    let text = error(both);
+    assert!(
+        text.starts_with(".gate() of ") && text.contains("found both"),
+        "{text}"
+    );
 }
 
 #[test]

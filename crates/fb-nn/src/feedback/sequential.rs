@@ -82,13 +82,13 @@ impl Sequential {
     /// The last feedback edge widens its destination's input instead of being added.
     #[must_use]
     pub fn concat(self) -> Self {
-        self.change_edge("concat", |edge| edge.combine = Combine::Concat)
+        self.combine("concat", Combine::Concat)
     }
 
     /// The last feedback edge is added through a learned gate that starts nearly shut.
     #[must_use]
     pub fn gate(self) -> Self {
-        self.change_edge("gate", |edge| edge.combine = Combine::Gate)
+        self.combine("gate", Combine::Gate)
     }
 
     /// The last feedback edge arrives after this many iterations.
@@ -101,6 +101,22 @@ impl Sequential {
     #[must_use]
     pub fn initial(self, initial: Initial) -> Self {
         self.change_edge("initial", |edge| edge.initial = initial)
+    }
+
+    /// Says how the last feedback edge joins its destination, once.
+    fn combine(mut self, method: &'static str, combine: Combine) -> Self {
+        if let Some(edge) = self.edges.last()
+            && edge.combine != Combine::Add
+            && edge.combine != combine
+        {
+            self.misuse.get_or_insert_with(|| Error::Config {
+                what: format!(".{method}() of {:?}", edge.path()),
+                expected: "one of .concat() and .gate()".to_owned(),
+                found: "both".to_owned(),
+                help: "drop one: a widened input has nothing to gate".to_owned(),
+            });
+        }
+        self.change_edge(method, |edge| edge.combine = combine)
     }
 
     fn change_edge(mut self, method: &'static str, change: impl FnOnce(&mut Edge)) -> Self {
