@@ -33,8 +33,7 @@ pub mod pool {
 pub mod ops {
     #[doc(hidden)]
     pub use crate::elementwise::{
-        AssignLoops, AssignTables, BinaryLoops, BinaryTables, PairLoops, PairTables, UnaryLoops,
-        UnaryTables,
+        ArithmeticLoops, AssignLoops, BinaryLoops, PairLoops, UnaryLoops,
     };
     pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
 }

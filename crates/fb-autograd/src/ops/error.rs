@@ -23,12 +23,14 @@ pub(super) trait ErrorMeasure: Copy + Send + Sync + 'static {
 /// The loops of a measure, compiled in this crate.
 macro_rules! measure_loops {
     ($Measure:ty) => {
-        fn value_loops<F: Float>() -> &'static fb_tensor::ops::PairLoops<$crate::ops::error::Value<Self>, F> {
-            fb_tensor::loops_table!(pair $crate::ops::error::Value<$Measure>, F)
+        fn value_loops<F: Float>()
+        -> &'static fb_tensor::ops::PairLoops<$crate::ops::error::Value<Self>, F> {
+            fb_tensor::loops_table!(PairLoops, $crate::ops::error::Value<$Measure>, F)
         }
 
-        fn slope_loops<F: Float>() -> &'static fb_tensor::ops::PairLoops<$crate::ops::error::Slope<Self>, F> {
-            fb_tensor::loops_table!(pair $crate::ops::error::Slope<$Measure>, F)
+        fn slope_loops<F: Float>()
+        -> &'static fb_tensor::ops::PairLoops<$crate::ops::error::Slope<Self>, F> {
+            fb_tensor::loops_table!(PairLoops, $crate::ops::error::Slope<$Measure>, F)
         }
     };
 }

@@ -8,12 +8,12 @@ macro_rules! arithmetic_ops {
     (@tables $Op:ident, compiled_here) => {
         #[inline]
         fn loops() -> &'static BinaryLoops<Self, F, F> {
-            loops_table!(binary $Op, F)
+            loops_table!(ArithmeticLoops, $Op, F)
         }
 
         #[inline]
         fn assign_loops() -> &'static AssignLoops<Self, F> {
-            loops_table!(assign $Op, F)
+            loops_table!(AssignLoops, $Op, F)
         }
     };
     ($($(#[$doc:meta])* $Op:ident $name:literal |$a:ident, $b:ident| $value:expr $(, $tables:ident)?;)*) => {
@@ -70,7 +70,7 @@ impl<F: Float> BinaryOp<F, F> for AddScaled {
 
     #[inline]
     fn assign_loops() -> &'static AssignLoops<Self, F> {
-        loops_table!(assign AddScaled, F)
+        loops_table!(AssignLoops, AddScaled, F)
     }
 }
 

@@ -10,10 +10,7 @@ mod compare;
 mod loops;
 pub mod unary;
 
-pub use loops::{
-    AssignLoops, AssignTables, BinaryLoops, BinaryTables, PairLoops, PairTables, UnaryLoops,
-    UnaryTables,
-};
+pub use loops::{ArithmeticLoops, AssignLoops, BinaryLoops, PairLoops, UnaryLoops};
 
 use crate::element::{Element, Float};
 

@@ -165,7 +165,7 @@ macro_rules! tensor_methods {
 
                 #[inline]
                 fn loops<F: Float>() -> &'static UnaryLoops<Self, F> {
-                    loops_table!(unary $Op, F)
+                    loops_table!(UnaryLoops, $Op, F)
                 }
             }
         )*

@@ -76,6 +76,11 @@ impl<F: Float> EarlyStopping<F> {
         self
     }
 
+    /// Whether the value has failed to improve for too long.
+    fn is_exhausted(&self) -> bool {
+        self.waited >= self.patience.max(1)
+    }
+
     fn improves(&self, value: f64) -> bool {
         let direction = self
             .direction
@@ -124,7 +129,7 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
             return Ok(Action::Continue);
         }
         self.waited += 1;
-        if self.waited < self.patience.max(1) {
+        if !self.is_exhausted() {
             return Ok(Action::Continue);
         }
         let best = self
@@ -145,7 +150,7 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
     }
 
     fn is_finished(&self) -> bool {
-        self.waited >= self.patience.max(1)
+        self.is_exhausted()
     }
 
     fn state(&self) -> Vec<(String, f64)> {

@@ -93,21 +93,6 @@ impl<F> MatRef<'_, F> {
         self.column_stride == 1 || self.columns == 1
     }
 
-    /// Some of its rows and columns.
-    fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self
-    where
-        F: Copy,
-    {
-        let shift =
-            self.row_stride * rows.start as isize + self.column_stride * columns.start as isize;
-        Self {
-            rows: rows.len(),
-            columns: columns.len(),
-            offset: self.offset.wrapping_add_signed(shift),
-            ..*self
-        }
-    }
-
     /// Where element (i, j) is.
     fn at(&self, i: usize, j: usize) -> *const F {
         self.data[self.offset..]
@@ -125,6 +110,14 @@ fn direct<F: Float>(
     accumulate: bool,
     c: &Output<F>,
 ) {
+    let panel = VECTORS * kernel.lanes;
+    // A single block of few rows is as wide as the registers allow.
+    let wide = match c.rows {
+        1 => kernel.wide[0],
+        2 => kernel.wide[1],
+        4 => kernel.wide[2],
+        _ => VECTORS,
+    } * kernel.lanes;
     for from in (0..a.columns).step_by(DEPTH) {
         let tile = Tile {
             depth: DEPTH.min(a.columns - from),
@@ -139,34 +132,19 @@ fn direct<F: Float>(
             width: c.columns,
             accumulate: accumulate || from > 0,
         };
-        // A single block of few rows is as wide as the registers allow.
-        let wide = match c.rows {
-            1 => kernel.wide[0],
-            2 => kernel.wide[1],
-            4 => kernel.wide[2],
-            _ => VECTORS,
-        } * kernel.lanes;
-        let mut from = 0;
-        while wide > VECTORS * kernel.lanes && c.columns - from >= wide {
-            let tile = Tile {
-                b: tile.b.wrapping_add(from),
-                c: tile.c.wrapping_add(from),
-                width: wide,
-                ..tile
-            };
+        let mut at = 0;
+        while wide > panel && c.columns - at >= wide {
             // SAFETY: as in `tiles`; the columns lie within the output.
-            unsafe { (kernel.run)(c.rows, false, &tile) };
-            from += wide;
+            unsafe { (kernel.run)(c.rows, false, &tile.columns(at, wide)) };
+            at += wide;
         }
-        let panel = VECTORS * kernel.lanes;
-        for at in (from..c.columns).step_by(panel) {
-            let tile = Tile {
-                b: tile.b.wrapping_add(at),
-                c: tile.c.wrapping_add(at),
-                width: panel.min(c.columns - at),
-                ..tile
-            };
-            tiles(kernel, tile, c.rows, false);
+        for at in (at..c.columns).step_by(panel) {
+            tiles(
+                kernel,
+                tile.columns(at, panel.min(c.columns - at)),
+                c.rows,
+                false,
+            );
         }
     }
 }

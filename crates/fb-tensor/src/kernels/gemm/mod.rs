@@ -13,6 +13,7 @@ mod transpose;
 
 use crate::element::Float;
 use crate::threads;
+use std::ops::Range;
 
 /// Products with no more multiply–adds than this, in one block of the inner index, are never packed or split.
 const TINY_MULTIPLY_ADDS: usize = 1024;
@@ -54,6 +55,20 @@ impl<'a, F> MatRef<'a, F> {
             row_stride: self.column_stride,
             column_stride: self.row_stride,
             ..self
+        }
+    }
+
+    /// Some of its rows and columns.
+    fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let shift =
+            self.row_stride * rows.start as isize + self.column_stride * columns.start as isize;
+        Self {
+            rows: rows.len(),
+            columns: columns.len(),
+            offset: self.offset.wrapping_add_signed(shift),
+            data: self.data,
+            row_stride: self.row_stride,
+            column_stride: self.column_stride,
         }
     }
 
@@ -217,51 +232,22 @@ fn split_into<F: Float>(
     } else {
         c.split_columns(middle)
     };
-    let cut = |first: bool| -> Vec<(MatRef<'_, F>, MatRef<'_, F>)> {
-        factors
-            .iter()
-            .map(|&(a, b)| match (by_rows, first) {
-                (true, true) => (MatRef { rows: middle, ..a }, b),
-                (true, false) => {
-                    let offset = a.offset.wrapping_add_signed(a.row_stride * middle as isize);
-                    (
-                        MatRef {
-                            rows: side - middle,
-                            offset,
-                            ..a
-                        },
-                        b,
-                    )
-                }
-                (false, true) => (
-                    a,
-                    MatRef {
-                        columns: middle,
-                        ..b
-                    },
-                ),
-                (false, false) => {
-                    let offset = b
-                        .offset
-                        .wrapping_add_signed(b.column_stride * middle as isize);
-                    (
-                        a,
-                        MatRef {
-                            columns: side - middle,
-                            offset,
-                            ..b
-                        },
-                    )
-                }
-            })
-            .collect()
+    let cut = |lines: Range<usize>| -> Vec<(MatRef<'_, F>, MatRef<'_, F>)> {
+        let parts = factors.iter().map(|(a, b)| {
+            if by_rows {
+                (a.part(lines.clone(), 0..a.columns), *b)
+            } else {
+                (*a, b.part(0..b.rows, lines.clone()))
+            }
+        });
+        parts.collect()
     };
     if high.rows == 0 || high.columns == 0 {
         return blocked::product(alpha, factors, accumulate, low);
     }
     rayon::join(
-        || split_into(alpha, &cut(true), accumulate, low, half),
-        || split_into(alpha, &cut(false), accumulate, high, parts - half),
+        || split_into(alpha, &cut(0..middle), accumulate, low, half),
+        || split_into(alpha, &cut(middle..side), accumulate, high, parts - half),
     );
 }
 
@@ -329,44 +315,53 @@ mod tests {
     const DEPTHS: [usize; 7] = [1, 3, 31, 255, 256, 257, 520];
     const COLUMNS: [usize; 12] = [1, 2, 7, 16, 17, 31, 32, 33, 70, 129, 1024, 1031];
 
-    /// A view of every kind of the matrix that `data` holds row by row: its elements, where they are, and which they are.
-    fn layouts(rows: usize, columns: usize, seed: u64) -> Vec<(Vec<f32>, MatRef<'static, f32>)> {
-        let plain = values(rows * columns, seed);
-        let leak = |v: Vec<f32>| -> &'static [f32] { v.leak() };
-        let mut across = vec![0.0; rows * columns];
-        let mut gaps = vec![f32::NAN; rows * (2 * columns + 3)];
-        let mut upside_down = vec![0.0; rows * columns];
-        for i in 0..rows {
-            for j in 0..columns {
-                let x = plain[i * columns + j];
-                across[j * rows + i] = x;
-                gaps[i * (2 * columns + 3) + 2 * j] = x;
-                upside_down[(rows - 1 - i) * columns + j] = x;
+    /// A matrix stored in one of four ways, NaN where none of its elements is: row by row, column by column, with gaps, and
+    /// with the last row first.
+    struct Stored {
+        plain: Vec<f32>,
+        data: Vec<f32>,
+        offset: usize,
+        strides: [isize; 2],
+        extents: [usize; 2],
+    }
+
+    impl Stored {
+        fn new(extents: [usize; 2], way: usize, seed: u64) -> Self {
+            let [rows, columns] = extents;
+            let width = columns as isize;
+            let (offset, strides) = match way {
+                0 => (0, [width, 1]),
+                1 => (0, [1, rows as isize]),
+                2 => (0, [2 * width + 3, 2]),
+                _ => ((rows - 1) * columns, [-width, 1]),
+            };
+            let plain = values(rows * columns, seed);
+            let mut data = vec![f32::NAN; rows * (2 * columns + 3)];
+            for i in 0..rows {
+                for j in 0..columns {
+                    let shift = strides[0] * i as isize + strides[1] * j as isize;
+                    data[offset.wrapping_add_signed(shift)] = plain[i * columns + j];
+                }
+            }
+            Self {
+                plain,
+                data,
+                offset,
+                strides,
+                extents,
             }
         }
-        let strided = MatRef {
-            data: leak(gaps),
-            offset: 0,
-            rows,
-            columns,
-            row_stride: 2 * columns as isize + 3,
-            column_stride: 2,
-        };
-        let flipped = MatRef {
-            data: leak(upside_down),
-            offset: (rows - 1) * columns,
-            rows,
-            columns,
-            row_stride: -(columns as isize),
-            column_stride: 1,
-        };
-        let views = [
-            MatRef::row_major(leak(plain.clone()), rows, columns),
-            MatRef::row_major(leak(across), columns, rows).transposed(),
-            strided,
-            flipped,
-        ];
-        views.map(|view| (plain.clone(), view)).into()
+
+        fn view(&self) -> MatRef<'_, f32> {
+            MatRef {
+                data: &self.data,
+                offset: self.offset,
+                rows: self.extents[0],
+                columns: self.extents[1],
+                row_stride: self.strides[0],
+                column_stride: self.strides[1],
+            }
+        }
     }
 
     #[test]
@@ -376,10 +371,8 @@ mod tests {
         for &m in &ROWS {
             for &k in &DEPTHS {
                 let n = COLUMNS[turn % COLUMNS.len()];
-                let all = layouts(m, k, turn as u64);
-                let (plain_a, a) = &all[turn % 4];
-                let all = layouts(k, n, 1000 + turn as u64);
-                let (plain_b, b) = &all[turn / 4 % 4];
+                let a = Stored::new([m, k], turn % 4, turn as u64);
+                let b = Stored::new([k, n], turn / 4 % 4, 1000 + turn as u64);
                 let accumulate = turn % 3 == 0;
                 let start = values(m * n, 2000 + turn as u64);
                 let mut got = start.clone();
@@ -388,7 +381,7 @@ mod tests {
                     rows: m,
                     columns: n,
                 };
-                product(0.75, *a, *b, accumulate, out);
+                product(0.75, a.view(), b.view(), accumulate, out);
                 let fused = instruction_set() > InstructionSet::Portable || tile::FUSED;
                 for i in 0..m {
                     for j in 0..n {
@@ -396,7 +389,7 @@ mod tests {
                         for from in (0..k).step_by(blocked::DEPTH) {
                             let mut sum = 0.0_f32;
                             for l in from..k.min(from + blocked::DEPTH) {
-                                let (x, y) = (plain_a[i * k + l], plain_b[l * n + j]);
+                                let (x, y) = (a.plain[i * k + l], b.plain[l * n + j]);
                                 sum = if fused {
                                     x.mul_add(y, sum)
                                 } else {

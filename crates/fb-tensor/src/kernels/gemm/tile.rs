@@ -28,6 +28,18 @@ pub(super) struct Tile<F> {
     pub(super) accumulate: bool,
 }
 
+impl<F: Copy> Tile<F> {
+    /// The part of `width` columns from `at` on.
+    pub(super) fn columns(self, at: usize, width: usize) -> Self {
+        Self {
+            b: self.b.wrapping_add(at),
+            c: self.c.wrapping_add(at),
+            width,
+            ..self
+        }
+    }
+}
+
 /// The micro-kernel of one instruction set and type.
 pub(super) struct MicroKernel<F> {
     /// Numbers in a vector.
@@ -54,10 +66,8 @@ pub(super) const VECTORS: usize = 2;
 /// Terms from which on a block asks for its part of the output before it starts, so that it is there at the end.
 const WORTH_FETCHING: usize = 64;
 
-/// Chooses among micro-kernels.
-struct MicroKernels;
-
-impl PerFloat for MicroKernels {
+/// The one for one type stands for its family.
+impl PerFloat for MicroKernel<f32> {
     type Of<F: Float> = MicroKernel<F>;
 }
 
@@ -67,14 +77,14 @@ pub(super) fn micro_kernel<F: Float>() -> &'static MicroKernel<F> {
     #[cfg(target_arch = "x86_64")]
     match instruction_set() {
         InstructionSet::Avx512 => {
-            return F::choose::<MicroKernels>(&avx512_f32::KERNEL, &avx512_f64::KERNEL);
+            return F::choose::<MicroKernel<f32>>(&avx512_f32::KERNEL, &avx512_f64::KERNEL);
         }
         InstructionSet::Avx2 => {
-            return F::choose::<MicroKernels>(&avx2_f32::KERNEL, &avx2_f64::KERNEL);
+            return F::choose::<MicroKernel<f32>>(&avx2_f32::KERNEL, &avx2_f64::KERNEL);
         }
         InstructionSet::Portable => {}
     }
-    F::choose::<MicroKernels>(&portable_f32::KERNEL, &portable_f64::KERNEL)
+    F::choose::<MicroKernel<f32>>(&portable_f32::KERNEL, &portable_f64::KERNEL)
 }
 
 /// The micro-kernel of one instruction set and type, from its vector operations.
