@@ -137,8 +137,7 @@ fn affine<F: Float>(
         ..start.map_or(Update::ASSIGN, Update::from)
     };
     Ok(Tensor::filled_by(shape, |data| {
-        let out = MatMut::row_major(data, rows, outputs);
-        (F::kernels().product)(x.matrix(0), weight.matrix(0), update, out);
+        weight.as_right_factor(&x, update, MatMut::row_major(data, rows, outputs));
     }))
 }
 

@@ -49,8 +49,7 @@ impl<F: Float> Tensor<F> {
             && k == k2
         {
             return Ok(Self::filled_by([m, n], |data| {
-                let out = MatMut::row_major(data, m, n);
-                (F::kernels().product)(self.matrix(0), other.matrix(0), Update::ASSIGN, out);
+                other.as_right_factor(self, Update::ASSIGN, MatMut::row_major(data, m, n));
             }));
         }
         if self.rank() == 1 && other.rank() >= 1 {
