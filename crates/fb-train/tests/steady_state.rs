@@ -1,10 +1,10 @@
 //! Memory of training steps. One test alone in its program, as it counts what the whole program asks the system for.
 
+use fb_nn::Sequential;
 use fb_nn::feedback::schedule::Unroll;
 use fb_nn::layers::{Activation, Dense};
 use fb_nn::loss::CrossEntropy;
 use fb_nn::optim::{Adam, Clip};
-use fb_nn::Sequential;
 use fb_tensor::pool::CountingAllocator;
 use fb_tensor::{Tensor, pool, threads};
 use fb_train::{Compile, Model};
