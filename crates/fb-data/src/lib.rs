@@ -29,6 +29,7 @@ pub mod csv;
 pub mod dataset;
 pub mod embedded;
 mod error;
+pub mod file;
 mod place;
 pub mod split;
 pub mod table;
