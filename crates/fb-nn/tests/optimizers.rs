@@ -468,6 +468,18 @@ fn gradients_of_no_size_are_left_as_they_are() {
     assert_eq!(broken[1].1.to_vec(), [3.0; 2]);
 }
 
+#[test]
+fn gradients_whose_squares_overflow_are_clipped_all_the_same() {
+    let params = network();
+    let mut large: Vec<_> = params
+        .iter()
+        .map(|(id, p)| (id, p.value.zeros_like()))
+        .collect();
+    large[0].1 = Tensor::full_of([2, 2], -4e200);
+    assert_eq!(Clip::Norm(1.0).apply(&mut large), 8e200);
+    assert_eq!(large[0].1.to_vec(), [-0.5; 4]);
+}
+
 /// The same cases at every run, and no files beside the source.
 fn config() -> ProptestConfig {
     ProptestConfig {
