@@ -1,7 +1,7 @@
 //! Adam.
 
 use super::setting::{below_one, not_negative, positive};
-use super::{Optimizer, Step};
+use super::{Optimizer, Step, to_json};
 use crate::error::Result;
 use fb_tensor::optimizer::{AdamStep, adam};
 use fb_tensor::{Float, Tensor};
@@ -133,6 +133,10 @@ impl<F: Float> Optimizer<F> for Adam {
 
     fn slots(&self) -> &'static [&'static str] {
         &["m", "v"]
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("Adam", self)
     }
 
     fn validate(&self) -> Result<()> {

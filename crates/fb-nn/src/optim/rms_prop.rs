@@ -1,7 +1,7 @@
 //! RMSProp.
 
 use super::setting::{below_one, not_negative, positive};
-use super::{Optimizer, Step};
+use super::{Optimizer, Step, to_json};
 use crate::error::Result;
 use fb_tensor::optimizer::{RmsPropStep, rms_prop};
 use fb_tensor::{Float, Tensor};
@@ -117,6 +117,10 @@ impl<F: Float> Optimizer<F> for RmsProp {
             (true, false) => &["square", "mean"],
             (true, true) => &["square", "mean", "velocity"],
         }
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("RmsProp", self)
     }
 
     fn validate(&self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use super::setting::{below_one, not_negative};
-use super::{Optimizer, Step};
+use super::{Optimizer, Step, to_json};
 use crate::error::{Error, Result};
 use fb_tensor::optimizer::{SgdStep, sgd};
 use fb_tensor::{Float, Tensor};
@@ -106,6 +106,10 @@ impl<F: Float> Optimizer<F> for Sgd {
         } else {
             &["velocity"]
         }
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("Sgd", self)
     }
 
     fn validate(&self) -> Result<()> {
