@@ -294,6 +294,36 @@ fn a_fit_does_not_go_on_with_other_settings() {
 }
 
 #[test]
+fn settings_come_back_from_files_to_the_last_bit() {
+    let (x, y) = wine();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = (
+        folder.path().join("run.checkpoint"),
+        folder.path().join("m"),
+    );
+    // 1/11 is a number whose shortest decimal form a careless parser reads as its neighbour.
+    let model = || {
+        let network = Sequential::input([13])
+            .layer("drop", Dropout::new(1.0 / 11.0))
+            .layer("output", Dense::new(3))
+            .build()
+            .unwrap();
+        let optimizer = Adam::new(1.0 / 11.0);
+        network.compile(optimizer, CrossEntropy, ()).unwrap()
+    };
+    let fit = |epochs| Fit::epochs(epochs).silent().checkpoint(&path).resume();
+    model().fit((&x, &y), fit(1)).unwrap();
+    let mut resumed = model();
+    assert_eq!(resumed.fit((&x, &y), fit(2)).unwrap().len(), 2);
+    resumed.save(&file).unwrap();
+    let loaded = Network::<f32>::load(&file).unwrap();
+    assert_eq!(
+        loaded.topology().to_json().unwrap(),
+        resumed.network().topology().to_json().unwrap()
+    );
+}
+
+#[test]
 fn counters_that_nobody_counted_to_are_refused() {
     let (x, y) = wine();
     let folder = tempfile::tempdir().unwrap();
