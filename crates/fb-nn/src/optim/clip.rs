@@ -37,6 +37,9 @@ pub enum Clip {
 /// PyTorch's guard against a norm of 0.
 const NORM_GUARD: f64 = 1e-6;
 
+/// The help of a limit that cannot be.
+const USUAL: &str = "0.5 to 5 are usual; leave the clip out for no limit";
+
 impl Clip {
     /// Brings gradients under the limit, in place; returns the norm of all together before, `√Σ g²`, added up in double
     /// precision, also where squares would overflow.
@@ -73,8 +76,8 @@ impl Clip {
     /// It is not a finite number above 0.
     pub fn validate(&self) -> Result<()> {
         match *self {
-            Self::Norm(limit) => positive("the limit of Clip::Norm", limit),
-            Self::Value(limit) => positive("the limit of Clip::Value", limit),
+            Self::Norm(limit) => positive("the limit of Clip::Norm", limit, USUAL),
+            Self::Value(limit) => positive("the limit of Clip::Value", limit, USUAL),
         }
     }
 }

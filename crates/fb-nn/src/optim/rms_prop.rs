@@ -1,6 +1,6 @@
 //! RMSProp.
 
-use super::setting::{below_one, not_negative, positive};
+use super::setting::{OFF, below_one, learning_rate, not_negative, positive};
 use super::{Optimizer, Step, to_json};
 use crate::error::Result;
 use fb_tensor::optimizer::{RmsPropStep, rms_prop};
@@ -93,11 +93,15 @@ impl RmsProp {
     /// # Errors
     /// One is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        not_negative("RmsProp learning rate", self.learning_rate)?;
-        below_one("RmsProp rho", self.rho)?;
-        positive("RmsProp epsilon", self.epsilon)?;
-        below_one("RmsProp momentum", self.momentum)?;
-        not_negative("RmsProp weight decay", self.weight_decay)
+        learning_rate("RmsProp", self.learning_rate)?;
+        below_one("RmsProp rho", self.rho, "0.9 is usual")?;
+        positive("RmsProp epsilon", self.epsilon, "1e-8 is usual")?;
+        below_one(
+            "RmsProp momentum",
+            self.momentum,
+            "0.9 is usual; 0 switches it off",
+        )?;
+        not_negative("RmsProp weight decay", self.weight_decay, OFF)
     }
 }
 
