@@ -20,6 +20,7 @@ pub mod progress;
 mod text;
 
 pub use callback::{Action, Callback, EarlyStopping, EpochEnd, FitStart};
+pub use describe::Describe;
 pub use error::{Error, Result};
 pub use fit::{Fit, Goal, Validation};
 pub use history::{EpochRecord, History};
