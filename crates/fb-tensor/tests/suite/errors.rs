@@ -219,14 +219,14 @@ fn sizes_beyond_reason() {
     );
     assert_eq!(
         Shape::try_new(&[1 << 40, 1 << 40]).unwrap_err().to_string(),
-        "shape: shape [1099511627776, 1099511627776] has more elements than memory can hold"
+        "shape: shape [1099511627776, 1099511627776] has more elements than memory can hold\n  help: check each extent for a slip, or work in smaller batches"
     );
     assert_eq!(
         Tensor::zeros([2])
             .try_repeat(0, usize::MAX)
             .unwrap_err()
             .to_string(),
-        "shape: shape [18446744073709551615] has more elements than memory can hold"
+        "shape: shape [18446744073709551615] has more elements than memory can hold\n  help: check each extent for a slip, or work in smaller batches"
     );
     assert!(
         Tensor::zeros([2])
