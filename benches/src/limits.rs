@@ -50,8 +50,7 @@ pub fn measure(threads: usize) -> Limits {
 }
 
 fn copy(threads: usize, numbers: usize) -> f64 {
-    let ways: [fn(&[f32], &mut [f32]); 2] = [|from, to| to.copy_from_slice(from), limits::stream];
-    let rates = ways.map(|copy| {
+    let by = |copy: fn(&[f32], &mut [f32])| {
         rate(threads, || {
             let (from, mut to) = (vec![1.0_f32; numbers], vec![0.0_f32; numbers]);
             move || {
@@ -60,8 +59,8 @@ fn copy(threads: usize, numbers: usize) -> f64 {
                 8 * numbers as u64
             }
         })
-    });
-    rates[0].max(rates[1])
+    };
+    by(|from, to| to.copy_from_slice(from)).max(by(limits::stream))
 }
 
 /// 10⁹ units of work a second, all threads together: `make` gives a thread its work, which tells how much it did.
