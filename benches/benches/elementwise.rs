@@ -27,7 +27,7 @@ fn elementwise(criterion: &mut Criterion) {
         for (name, pass) in passes {
             let id = BenchmarkId::new(name, format!("{rows}x{columns}"));
             group.bench_function(id, |bench| {
-                threads::enter(|| bench.iter(|| black_box(pass(&x))))
+                threads::scope(|| bench.iter(|| black_box(pass(&x))))
             });
         }
     }

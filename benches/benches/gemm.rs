@@ -26,7 +26,7 @@ fn gemm(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements((2 * m * k * n) as u64));
         let id = BenchmarkId::from_parameter(format!("{m}x{k}x{n}_nn"));
         group.bench_function(id, |bench| {
-            threads::enter(|| bench.iter(|| black_box(a.matmul(&b))))
+            threads::scope(|| bench.iter(|| black_box(a.matmul(&b))))
         });
     }
     let products = workloads::all();
@@ -34,13 +34,13 @@ fn gemm(criterion: &mut Criterion) {
         let mut step = workload.prepare().expect("the factors can be made");
         group.throughput(Throughput::Elements(2 * workload.floor.multiply_adds));
         group.bench_function(workload.name.trim_start_matches("gemm_"), |bench| {
-            threads::enter(|| bench.iter(&mut *step))
+            threads::scope(|| bench.iter(&mut *step))
         });
     }
     let (a, b) = (normal([32, 64, 64]), normal([32, 64, 64]));
     group.throughput(Throughput::Elements(2 * 32 * 64 * 64 * 64));
     group.bench_function("32 of 64x64x64_nn", |bench| {
-        threads::enter(|| bench.iter(|| black_box(a.matmul(&b))))
+        threads::scope(|| bench.iter(|| black_box(a.matmul(&b))))
     });
     group.finish();
 }

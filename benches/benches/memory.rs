@@ -25,10 +25,10 @@ fn memory(criterion: &mut Criterion) {
     let start = Tensor::zeros([NUMBERS]);
     group.throughput(Throughput::Bytes((LIVE * NUMBERS * 4) as u64));
     group.bench_function("chain of 6 of 4 MiB, recycled", |bench| {
-        threads::enter(|| bench.iter(|| black_box(chain(&start))));
+        threads::scope(|| bench.iter(|| black_box(chain(&start))));
     });
     group.bench_function("chain of 6 of 4 MiB, fresh", |bench| {
-        threads::enter(|| {
+        threads::scope(|| {
             bench.iter(|| {
                 pool::release();
                 black_box(chain(&start))
@@ -37,13 +37,13 @@ fn memory(criterion: &mut Criterion) {
     });
     group.throughput(Throughput::Bytes((NUMBERS * 4) as u64));
     group.bench_function("4 MiB of zeros", |bench| {
-        threads::enter(|| bench.iter(|| black_box(Tensor::zeros([NUMBERS]))));
+        threads::scope(|| bench.iter(|| black_box(Tensor::zeros([NUMBERS]))));
     });
     group.bench_function("4 MiB written once", |bench| {
-        threads::enter(|| bench.iter(|| black_box(start.relu())));
+        threads::scope(|| bench.iter(|| black_box(start.relu())));
     });
     group.bench_function("4 MiB of zeros, then written", |bench| {
-        threads::enter(|| {
+        threads::scope(|| {
             bench.iter(|| {
                 let mut filled = Tensor::zeros([NUMBERS]);
                 filled.add_assign(&start);
@@ -53,7 +53,7 @@ fn memory(criterion: &mut Criterion) {
     });
     group.throughput(Throughput::Bytes(256));
     group.bench_function("64 numbers, recycled", |bench| {
-        threads::enter(|| bench.iter(|| black_box(Tensor::zeros([64]))));
+        threads::scope(|| bench.iter(|| black_box(Tensor::zeros([64]))));
     });
     group.finish();
 }

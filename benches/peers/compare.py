@@ -28,7 +28,7 @@ DEFAULT_WORKLOADS = (
 )
 # A group is run in one process, so each of its workloads is timed for less.
 GROUPS = {"gemm_training"}
-GROUP_SECONDS = 0.3
+GROUP_SECONDS = 0.2
 OURS = "cargo run --release -q -p fb-benches --bin workloads --"
 # Set on some machines to work around old OpenBLAS builds; they hold a current numpy to slower kernels.
 UNSET = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]

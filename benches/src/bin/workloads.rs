@@ -32,16 +32,14 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let seconds = Duration::try_from_secs_f64(arguments.seconds)?;
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(arguments.threads)
-        .build_global()?;
+    threads::set_count(arguments.threads)?;
     if arguments.limits {
         println!("{}", limits_line(arguments.threads));
     }
     let chosen = choose(&arguments)?;
     for workload in &chosen {
         let mut step = workload.prepare()?;
-        let timing = threads::enter(|| time(seconds, &mut *step));
+        let timing = threads::scope(|| time(seconds, &mut *step));
         let mut line = json!({
             "work": workload.name,
             "threads": arguments.threads,

@@ -1,6 +1,6 @@
 //! `A · B` with batches, broadcasting and views of every kind.
 
-use crate::element::Float;
+use crate::element::{Element, Float};
 use crate::error::{Error, OrPanic, Result};
 use crate::kernels::copy;
 use crate::kernels::gemm::{MatMut, MatRef, Update};
@@ -49,8 +49,7 @@ impl<F: Float> Tensor<F> {
             && k == k2
         {
             return Ok(Self::filled_by([m, n], |data| {
-                let out = MatMut::row_major(data, m, n);
-                (F::kernels().product)(self.matrix(0), other.matrix(0), Update::ASSIGN, out);
+                other.as_right_factor(self, Update::ASSIGN, MatMut::row_major(data, m, n));
             }));
         }
         if self.rank() == 1 && other.rank() >= 1 {
@@ -149,9 +148,11 @@ impl<F: Float> Tensor<F> {
         let (columns, outer) = (last_extent(self), self.rank().saturating_sub(1));
         self.reshape([self.dims()[..outer].iter().product(), columns])
     }
+}
 
+impl<T: Element> Tensor<T> {
     /// The matrix of the last two axes that starts `shift` elements after the view's first.
-    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, F> {
+    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, T> {
         let rank = self.rank();
         MatRef {
             data: self.storage_slice(),

@@ -50,7 +50,7 @@ impl<'a, F> MatRef<'a, F> {
     }
 
     /// Some of its rows and columns.
-    pub(super) fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+    pub(crate) fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
         let shift =
             self.row_stride * rows.start as isize + self.column_stride * columns.start as isize;
         Self {
