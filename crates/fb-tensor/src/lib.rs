@@ -38,6 +38,12 @@ pub mod ops {
     pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
 }
 
+/// What the processor and its memory can do, for benches.
+#[doc(hidden)]
+pub mod limits {
+    pub use crate::kernels::limits::{multiply_adds, read, stream};
+}
+
 /// Fused update passes of optimizers.
 pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
