@@ -3,6 +3,8 @@
 //! Entering the pool from outside costs 20–30 µs, splitting work inside it a fraction of a microsecond, so training
 //! loops enter once with [`enter`] and stay inside.
 
+use std::ops::Range;
+
 /// Work worth splitting inside the pool, in nanoseconds of one core.
 const SPLIT_INSIDE_NS: usize = 20_000;
 /// Work worth entering the pool for from outside.
@@ -81,5 +83,26 @@ fn split_mut<T: Send>(
     rayon::join(
         || split_mut(start, low, chunk, work),
         || split_mut(start + middle, high, chunk, work),
+    );
+}
+
+/// Calls `work` with each number below `count`; over the pool if `nanoseconds` of work in all are worth it.
+pub(crate) fn for_each(count: usize, nanoseconds: usize, work: impl Fn(usize) + Sync) {
+    if count > 1 && worth_splitting(nanoseconds) {
+        split(0..count, &work);
+    } else {
+        (0..count).for_each(work);
+    }
+}
+
+/// Halves the range until single numbers are left.
+fn split(range: Range<usize>, work: &(dyn Fn(usize) + Sync)) {
+    if range.len() <= 1 {
+        return range.for_each(work);
+    }
+    let middle = range.start + range.len() / 2;
+    rayon::join(
+        || split(range.start..middle, work),
+        || split(middle..range.end, work),
     );
 }
