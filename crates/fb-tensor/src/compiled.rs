@@ -4,11 +4,13 @@
 //! splits over threads that took most of the build time of every crate above. So the big functions are reached through
 //! tables of pointers, and the tables are statics of this crate.
 
+use crate::attention::{self, Attention, Forward};
 use crate::element::Float;
 use crate::error::Result;
 use crate::kernels::gemm::{self, MatMut, MatRef, PackedRight, Update};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
+use crate::kernels::rotary::Pairing;
 use crate::reduce::{FoldLoops, fold_slice, log_softmax, softmax};
 use crate::tensor::Tensor;
 
@@ -35,6 +37,17 @@ pub struct Kernels<F: Float> {
     pub(crate) softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) attention:
+        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, &Attention<F>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) attention_backward: fn(
+        [&Tensor<F>; 3],
+        &Attention<F>,
+        Forward<'_, F>,
+        &Tensor<F>,
+        [bool; 3],
+    ) -> [Option<Tensor<F>>; 3],
+    pub(crate) rotary:
+        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, Pairing, &'static str) -> Result<Tensor<F>>,
     pub(crate) sgd: fn(SgdStep<F>, &mut [F], &[F], Option<&mut [F]>),
     pub(crate) adam: fn(AdamStep<F>, &mut [F], &[F], &mut [F], &mut [F]),
     pub(crate) rms_prop:
@@ -57,6 +70,9 @@ impl<F: Float> Kernels<F> {
             softmax,
             log_softmax,
             cross_entropy: crate::fused::softmax_cross_entropy,
+            attention: attention::forward,
+            attention_backward: attention::backward,
+            rotary: attention::rotary,
             sgd: optimizer::sgd_loops,
             adam: optimizer::adam_loops,
             rms_prop: optimizer::rms_prop_loops,

@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Work worth splitting inside the pool, in nanoseconds of one core.
@@ -139,5 +140,26 @@ fn split_mut<T: Send>(
     rayon::join(
         || split_mut(start, low, chunk, work),
         || split_mut(start + middle, high, chunk, work),
+    );
+}
+
+/// Calls `work` with each number below `count`; over the pool if `nanoseconds` of work in all are worth it.
+pub(crate) fn for_each(count: usize, nanoseconds: usize, work: impl Fn(usize) + Sync) {
+    if count > 1 && worth_splitting(nanoseconds) {
+        split(0..count, &work);
+    } else {
+        (0..count).for_each(work);
+    }
+}
+
+/// Halves the range until single numbers are left.
+fn split(range: Range<usize>, work: &(dyn Fn(usize) + Sync)) {
+    if range.len() <= 1 {
+        return range.for_each(work);
+    }
+    let middle = range.start + range.len() / 2;
+    rayon::join(
+        || split(range.start..middle, work),
+        || split(middle..range.end, work),
     );
 }

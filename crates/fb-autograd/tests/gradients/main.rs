@@ -4,6 +4,7 @@
 //! names. All others stand in the tables here, and [`complete`] fails when an operation is missing from them.
 
 mod arithmetic;
+mod attention;
 mod complete;
 mod elementwise;
 mod losses;
@@ -101,6 +102,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(arithmetic::rows());
     rows.extend(structure::rows());
     rows.extend(losses::rows());
+    rows.extend(attention::rows());
     rows
 }
 
@@ -127,4 +129,9 @@ fn structural_operations() {
 #[test]
 fn losses() {
     losses::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn attention_and_positions() {
+    attention::rows().iter().for_each(Row::check);
 }

@@ -6,6 +6,7 @@
 #[macro_use]
 mod dispatch;
 
+pub(crate) mod attention;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
@@ -15,6 +16,7 @@ pub(crate) mod optimizer;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
+pub(crate) mod rotary;
 pub(crate) mod softmax;
 
 pub use dispatch::{InstructionSet, instruction_set};

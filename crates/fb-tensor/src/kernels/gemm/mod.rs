@@ -16,9 +16,10 @@ mod tiny;
 mod transpose;
 mod update;
 
+pub(crate) use blocked::DIRECT_ROWS;
 pub(crate) use matrix::{MatMut, MatRef};
 pub(crate) use packed_right::{PackedRight, product_with_packed};
-pub(crate) use update::{Finish, Update};
+pub(crate) use update::{Finish, Start, Update};
 
 use crate::element::Float;
 use crate::threads;
@@ -69,6 +70,33 @@ pub(crate) fn products<F: Float>(
         return;
     }
     split(factors, &update, output(c), parts_for(multiply_adds));
+}
+
+/// [`product`] on this thread alone: for callers that have split their work already. The bits are the same.
+pub(crate) fn product_here<F: Float>(
+    a: MatRef<'_, F>,
+    b: MatRef<'_, F>,
+    update: Update<'_, F>,
+    c: MatMut<'_, F>,
+) {
+    check_factors(&a, &b, &c);
+    update.check(c.rows, c.columns);
+    blocked::product(&[(a, b)], &update, output(c));
+}
+
+/// Copies a matrix to rows of `stride` elements, zeros beyond its columns.
+pub(crate) fn gather<F: Float>(source: MatRef<'_, F>, stride: usize, out: &mut [F]) {
+    source.check();
+    assert!(
+        source.columns <= stride && out.len() == source.rows * stride,
+        "{} x {} in {} elements, rows of {stride}",
+        source.rows,
+        source.columns,
+        out.len()
+    );
+    if !out.is_empty() {
+        blocked::gather(tile::micro_kernel::<F>(), source, stride, out);
+    }
 }
 
 /// Panics unless the factors fit together and everything lies in its slice.
