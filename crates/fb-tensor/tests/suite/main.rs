@@ -8,6 +8,7 @@
     reason = "tables of closures and of expected decimals"
 )]
 
+mod accuracy;
 mod elementwise;
 mod errors;
 mod fused;
