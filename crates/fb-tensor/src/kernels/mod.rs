@@ -8,6 +8,7 @@ mod dispatch;
 
 pub(crate) mod copy;
 pub(crate) mod elementwise;
+pub(crate) mod gate;
 pub(crate) mod gemm;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
