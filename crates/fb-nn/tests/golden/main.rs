@@ -4,3 +4,4 @@ mod file;
 mod layers;
 mod losses;
 mod optimizers;
+mod passes;

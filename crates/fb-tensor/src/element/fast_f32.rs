@@ -156,13 +156,13 @@ pub(super) fn erf(x: f32) -> f32 {
     p = p * z - 2.676_813_5e-2;
     p = p * z + 1.128_199_25e-1;
     p = p * z - 3.761_253_4e-1;
-    p = p * z + 1.283_791_66e-1;
+    p = p * z + 1.283_791_7e-1;
     let small = p * a + a;
     let r = -1.728_534_7e-5 * a + 3.831_971_3e-4;
     let u = -3.883_964_4e-3 * a + 2.425_462_2e-2;
     let mut r = r * z + u;
     r = r * a - 1.067_778_8e-1;
-    r = r * a - 6.348_466_9e-1;
+    r = r * a - 6.348_467e-1;
     r = r * a - 1.287_175_1e-1;
     r = r * a - a;
     let large = 1.0 - exp(r);
@@ -180,13 +180,13 @@ pub(super) fn normal_cdf(x: f32) -> f32 {
     let q = (w - 3.0) / sum;
     let mut p = 5.451_304e-5;
     p = p * q - 1.993_910_4e-4;
-    p = p * q - 9.472_225_4e-4;
+    p = p * q - 9.472_225e-4;
     p = p * q + 1.013_509_9e-3;
     p = p * q + 6.936_855e-3;
     p = p * q - 1.046_151_9e-2;
-    p = p * q - 4.725_801_8e-2;
+    p = p * q - 4.725_802e-2;
     p = p * q + 2.300_176_3e-1;
-    p = p * q - 5.093_321_7e-1;
+    p = p * q - 5.093_322e-1;
     p = p * q + 7.290_837e-1;
     // w² in two parts, the first of them exact.
     let high = f32::from_bits(w.to_bits() & 0xffff_f000);
