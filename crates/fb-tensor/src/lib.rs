@@ -37,6 +37,16 @@ pub mod ops {
         ArithmeticLoops, AssignLoops, BinaryLoops, PairLoops, UnaryLoops,
     };
     pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
+    pub use crate::fused::Gate;
+    #[doc(hidden)]
+    pub use crate::fused::GateLoops;
+}
+
+/// Normalisation with what its gradient needs; the methods of [`Tensor`] that are named so use it.
+pub mod norm {
+    pub use crate::fused::norm::{
+        ChannelNorm, ChannelNormed, NormGradients, Over, RowNorm, RowNormed,
+    };
 }
 
 /// What the processor and its memory can do, for benches.
@@ -54,6 +64,7 @@ pub use attention::{Attention, AttentionMask, KvCache};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};
+pub use index::add_rows;
 pub use kernels::{InstructionSet, instruction_set};
 pub use linalg::sum_of_products;
 pub use ndarray;

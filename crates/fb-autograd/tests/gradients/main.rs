@@ -8,6 +8,7 @@ mod attention;
 mod complete;
 mod elementwise;
 mod losses;
+mod norms;
 mod structure;
 mod views;
 
@@ -103,6 +104,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(structure::rows());
     rows.extend(losses::rows());
     rows.extend(attention::rows());
+    rows.extend(norms::rows());
     rows
 }
 
@@ -134,4 +136,9 @@ fn losses() {
 #[test]
 fn attention_and_positions() {
     attention::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn normalisations() {
+    norms::rows().iter().for_each(Row::check);
 }

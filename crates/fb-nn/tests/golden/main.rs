@@ -5,3 +5,4 @@ mod file;
 mod layers;
 mod losses;
 mod optimizers;
+mod passes;

@@ -9,14 +9,17 @@ mod dispatch;
 pub(crate) mod attention;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
+pub(crate) mod gate;
 pub(crate) mod gemm;
 pub(crate) mod half_product;
 pub(crate) mod limits;
+pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
 pub(crate) mod rotary;
+pub(crate) mod scatter;
 pub(crate) mod softmax;
 
 pub use dispatch::{InstructionSet, instruction_set};
