@@ -4,6 +4,7 @@
 //! splits over threads that took most of the build time of every crate above. So the big functions are reached through
 //! tables of pointers, and the tables are statics of this crate.
 
+use crate::conv::ConvLoops;
 use crate::element::Float;
 use crate::error::Result;
 use crate::kernels::gemm::{self, MatMut, MatRef};
@@ -29,6 +30,7 @@ pub struct Kernels<F: Float> {
     pub(crate) not_finite: fn(&[F]) -> f64,
     pub(crate) product: fn(F, MatRef<'_, F>, MatRef<'_, F>, bool, MatMut<'_, F>),
     pub(crate) products: fn(F, &[(MatRef<'_, F>, MatRef<'_, F>)], bool, MatMut<'_, F>),
+    pub(crate) convolution: ConvLoops<F>,
     pub(crate) softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
@@ -49,6 +51,7 @@ impl<F: Float> Kernels<F> {
             not_finite: |values| fold_slice(NotFinite, values),
             product: gemm::product,
             products: gemm::products,
+            convolution: ConvLoops::new(),
             softmax,
             log_softmax,
             cross_entropy: crate::fused::softmax_cross_entropy,

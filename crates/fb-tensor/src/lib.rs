@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 mod compiled;
+mod conv;
 mod display;
 mod element;
 mod elementwise;
@@ -43,6 +44,7 @@ pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 }
 
+pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};

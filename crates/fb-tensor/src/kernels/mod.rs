@@ -6,6 +6,7 @@
 #[macro_use]
 mod dispatch;
 
+pub(crate) mod convolution;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;

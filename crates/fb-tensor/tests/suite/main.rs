@@ -8,6 +8,7 @@
     reason = "tables of closures and of expected decimals"
 )]
 
+mod convolutions;
 mod elementwise;
 mod errors;
 mod fused;

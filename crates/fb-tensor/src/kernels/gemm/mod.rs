@@ -35,7 +35,6 @@ pub(crate) struct MatRef<'a, F> {
 
 impl<'a, F> MatRef<'a, F> {
     /// A matrix stored row by row from the start of the slice.
-    #[cfg(test)]
     pub(crate) fn row_major(data: &'a [F], rows: usize, columns: usize) -> Self {
         Self {
             data,
@@ -59,7 +58,7 @@ impl<'a, F> MatRef<'a, F> {
     }
 
     /// Some of its rows and columns.
-    fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+    pub(crate) fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
         let shift =
             self.row_stride * rows.start as isize + self.column_stride * columns.start as isize;
         Self {
