@@ -10,7 +10,9 @@ use crate::error::Result;
 use crate::kernels::gemm::{self, MatMut, MatRef};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
+use crate::pooling::PoolLoops;
 use crate::reduce::{FoldLoops, fold_slice, log_softmax, softmax};
+use crate::resize::ResizeLoops;
 use crate::tensor::Tensor;
 
 /// A type for each floating-point type, so that a table can be chosen by it.
@@ -31,6 +33,8 @@ pub struct Kernels<F: Float> {
     pub(crate) product: fn(F, MatRef<'_, F>, MatRef<'_, F>, bool, MatMut<'_, F>),
     pub(crate) products: fn(F, &[(MatRef<'_, F>, MatRef<'_, F>)], bool, MatMut<'_, F>),
     pub(crate) convolution: ConvLoops<F>,
+    pub(crate) pooling: PoolLoops<F>,
+    pub(crate) resize: ResizeLoops<F>,
     pub(crate) softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
@@ -52,6 +56,8 @@ impl<F: Float> Kernels<F> {
             product: gemm::product,
             products: gemm::products,
             convolution: ConvLoops::new(),
+            pooling: PoolLoops::new(),
+            resize: ResizeLoops::new(),
             softmax,
             log_softmax,
             cross_entropy: crate::fused::softmax_cross_entropy,

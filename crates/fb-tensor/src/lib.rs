@@ -17,8 +17,10 @@ mod index;
 mod kernels;
 mod layout;
 mod linalg;
+mod pooling;
 pub mod random;
 mod reduce;
+mod resize;
 mod shape;
 #[allow(unsafe_code)]
 mod storage;
@@ -51,5 +53,6 @@ pub use half::{bf16, f16};
 pub use kernels::{InstructionSet, instruction_set};
 pub use linalg::sum_of_products;
 pub use ndarray;
+pub use pooling::{MaxOffsets, PoolOptions};
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;

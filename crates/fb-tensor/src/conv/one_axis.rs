@@ -7,7 +7,7 @@ use crate::error::{Error, OrPanic, Result};
 use crate::tensor::Tensor;
 
 impl Padding<1> {
-    fn over_two_axes(self) -> Padding<2> {
+    pub(crate) fn over_two_axes(self) -> Padding<2> {
         match self {
             Self::Valid => Padding::Valid,
             Self::Same => Padding::Same,

@@ -11,9 +11,11 @@ pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod optimizer;
+pub(crate) mod pooling;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
+pub(crate) mod resize;
 pub(crate) mod softmax;
 
 pub use dispatch::{InstructionSet, instruction_set};
