@@ -7,7 +7,7 @@
 use crate::conv::ConvLoops;
 use crate::element::Float;
 use crate::error::Result;
-use crate::kernels::gemm::{self, MatMut, MatRef};
+use crate::kernels::gemm::{self, MatMut, MatRef, PackedRight, Update};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
 use crate::pooling::PoolLoops;
@@ -30,8 +30,11 @@ pub struct Kernels<F: Float> {
     pub(crate) squares: FoldLoops<F>,
     pub(crate) wide_squares: fn(&[F]) -> f64,
     pub(crate) not_finite: fn(&[F]) -> f64,
-    pub(crate) product: fn(F, MatRef<'_, F>, MatRef<'_, F>, bool, MatMut<'_, F>),
-    pub(crate) products: fn(F, &[(MatRef<'_, F>, MatRef<'_, F>)], bool, MatMut<'_, F>),
+    pub(crate) product: fn(MatRef<'_, F>, MatRef<'_, F>, Update<'_, F>, MatMut<'_, F>),
+    pub(crate) products: fn(&[(MatRef<'_, F>, MatRef<'_, F>)], Update<'_, F>, MatMut<'_, F>),
+    pub(crate) pack_right: fn(&[MatRef<'_, F>]) -> PackedRight<F>,
+    pub(crate) product_with_packed:
+        fn(&[MatRef<'_, F>], &PackedRight<F>, Update<'_, F>, MatMut<'_, F>),
     pub(crate) convolution: ConvLoops<F>,
     pub(crate) pooling: PoolLoops<F>,
     pub(crate) resize: ResizeLoops<F>,
@@ -55,6 +58,8 @@ impl<F: Float> Kernels<F> {
             not_finite: |values| fold_slice(NotFinite, values),
             product: gemm::product,
             products: gemm::products,
+            pack_right: PackedRight::new,
+            product_with_packed: gemm::product_with_packed,
             convolution: ConvLoops::new(),
             pooling: PoolLoops::new(),
             resize: ResizeLoops::new(),

@@ -145,8 +145,8 @@ struct DenseModule {
 
 impl<F: Float> SimpleModule<F> for DenseModule {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        let sum = self.project(cx, x)?;
-        self.finish(cx, sum)
+        let (weight, bias) = self.operands(cx, x)?;
+        Ok(self.activation.apply_to_linear(x, &weight, bias.as_ref()))
     }
 
     fn split(&self) -> Option<&dyn SplitModule<F>> {
@@ -156,11 +156,7 @@ impl<F: Float> SimpleModule<F> for DenseModule {
 
 impl<F: Float> SplitModule<F> for DenseModule {
     fn project(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        let weight = cx.param(self.weight);
-        if x.shape().len() < 2 || x.shape().last() != weight.shape().first() {
-            return Err(self.misfit(cx, x));
-        }
-        let bias = self.bias.map(|id| cx.param(id));
+        let (weight, bias) = self.operands(cx, x)?;
         Ok(x.linear(&weight, bias.as_ref()))
     }
 
@@ -170,6 +166,20 @@ impl<F: Float> SplitModule<F> for DenseModule {
 }
 
 impl DenseModule {
+    /// Weight and bias, for an input that fits them.
+    #[inline]
+    fn operands<F: Float>(
+        &self,
+        cx: &mut Context<'_, F>,
+        x: &Var<F>,
+    ) -> Result<(Var<F>, Option<Var<F>>)> {
+        let weight = cx.param(self.weight);
+        if x.shape().len() < 2 || x.shape().last() != weight.shape().first() {
+            return Err(self.misfit(cx, x));
+        }
+        Ok((weight, self.bias.map(|id| cx.param(id))))
+    }
+
     #[cold]
     fn misfit<F: Float>(&self, cx: &Context<'_, F>, x: &Var<F>) -> Error {
         Error::Data {

@@ -73,6 +73,18 @@ impl<'a, F: Float> Patches<'a, F> {
         starts.extend(self.runs.starts.iter().map(at));
     }
 
+    /// The numbers of a run of all patches of a row, the first of which starts there: `[columns, length of the run]`.
+    pub(super) fn run_matrix(&self, start: usize) -> MatRef<'a, F> {
+        MatRef {
+            data: self.field.data,
+            offset: start,
+            rows: self.columns,
+            columns: self.runs.length,
+            row_stride: self.distance() as isize,
+            column_stride: 1,
+        }
+    }
+
     /// Writes out some of the patches, which are counted row by row; the buffer has room for exactly those.
     pub(super) fn write<'b>(&self, range: Range<usize>, buffer: &'b mut [F]) -> MatRef<'b, F> {
         let (depth, total) = (self.runs.depth(), range.len());

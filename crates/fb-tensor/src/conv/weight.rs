@@ -4,7 +4,7 @@ use super::geometry::Geometry;
 use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
-use crate::kernels::gemm::{MatMut, MatRef};
+use crate::kernels::gemm::{MatMut, MatRef, Update, products_unsplit};
 use crate::storage::UniqueStorage;
 use crate::threads;
 
@@ -120,12 +120,8 @@ fn multiply<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &m
         let written = &mut written.as_mut_slice()[..range.len() * depth];
         let gradient = gradient.part(range.clone(), 0..gradient.columns);
         let written = patches.write(range, written).transposed();
-        let out = MatMut {
-            data: &mut *sum,
-            rows: depth,
-            columns: gradient.columns,
-        };
-        (F::kernels().product)(F::ONE, written, gradient, true, out);
+        let out = MatMut::row_major(&mut *sum, depth, gradient.columns);
+        products_unsplit(&[(written, gradient)], Update::ADD, out);
     }
 }
 

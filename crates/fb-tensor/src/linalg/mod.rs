@@ -1,6 +1,7 @@
 //! Matrix products of tensors.
 
 mod matmul;
+mod right_factor;
 
 pub use matmul::sum_of_products;
 pub(crate) use matmul::{forwards, runs_backwards};

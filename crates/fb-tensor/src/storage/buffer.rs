@@ -1,5 +1,6 @@
 //! One block of elements, and the two ways to hold it.
 
+use super::derived::Derived;
 use super::pool;
 use crate::element::Element;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -15,6 +16,7 @@ const ALIGNMENT: usize = 64;
 pub(crate) struct Buffer<T> {
     start: NonNull<T>,
     capacity: usize,
+    derived: Derived,
     /// `Some(capacity)` when the block came from a `Vec` and must go back through one.
     foreign: bool,
 }
@@ -31,6 +33,7 @@ impl<T: Element> Buffer<T> {
             return Self {
                 start: NonNull::dangling(),
                 capacity,
+                derived: Derived::NONE,
                 foreign: false,
             };
         }
@@ -42,6 +45,7 @@ impl<T: Element> Buffer<T> {
         Self {
             start,
             capacity,
+            derived: Derived::NONE,
             foreign: false,
         }
     }
@@ -58,6 +62,7 @@ impl<T: Element> Buffer<T> {
         Self {
             start,
             capacity,
+            derived: Derived::NONE,
             foreign: true,
         }
     }
@@ -113,10 +118,21 @@ impl<T: Element> Storage<T> {
         if !self.is_unique() {
             return None;
         }
+        forget_derived(&mut self.block);
         // SAFETY: no other handle exists, weak ones are never made, and `&mut self` keeps new ones from being cloned.
         Some(unsafe {
             std::slice::from_raw_parts_mut(self.block.start.as_ptr(), self.block.capacity)
         })
+    }
+
+    /// What `make` computes from the elements, kept beside them until they change or go; `None` at the first call in a
+    /// slot, as most elements are read once and what is made from them would be as well.
+    pub(crate) fn derived<D: Send + Sync + 'static>(
+        &self,
+        slot: usize,
+        make: impl FnOnce() -> D,
+    ) -> Option<&D> {
+        self.block.derived.get(slot, make)
     }
 
     /// Whether this is the only handle.
@@ -140,9 +156,20 @@ impl<T: Element> Storage<T> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never dropped, so the handle is taken exactly once.
         let block = unsafe { ManuallyDrop::take(&mut this.block) };
-        let buffer = ManuallyDrop::new(Arc::into_inner(block).expect("the only handle"));
+        let mut buffer = ManuallyDrop::new(Arc::into_inner(block).expect("the only handle"));
+        buffer.derived.forget();
         // SAFETY: made from a `Vec` with this capacity; `buffer` is not dropped, so the block has one owner.
         Ok(unsafe { Vec::from_raw_parts(buffer.start.as_ptr(), buffer.capacity, buffer.capacity) })
+    }
+}
+
+/// Drops what was computed from the elements of a block that nobody else holds.
+#[inline]
+fn forget_derived<T>(block: &mut Arc<Buffer<T>>) {
+    // Most blocks have nothing: a plain look at the flags is cheaper than proving that the handle is unique.
+    if block.derived.was_asked() {
+        let block = Arc::get_mut(block).expect("the only handle");
+        block.derived.forget();
     }
 }
 
@@ -157,9 +184,10 @@ impl<T: Element> Clone for Storage<T> {
 impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once and nothing reads the field after it.
-        let block = unsafe { ManuallyDrop::take(&mut self.block) };
+        let mut block = unsafe { ManuallyDrop::take(&mut self.block) };
         if Arc::strong_count(&block) == 1 && !block.foreign {
             fence(Ordering::Acquire);
+            forget_derived(&mut block);
             let bytes = block.capacity * size_of::<T>();
             pool::put(block, bytes);
         }

@@ -4,6 +4,7 @@
 //! pool), so kernels work on plain slices and nothing is filled twice.
 
 mod buffer;
+mod derived;
 mod pool;
 
 pub(crate) use buffer::{Storage, UniqueStorage};
