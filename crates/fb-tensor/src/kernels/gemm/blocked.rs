@@ -181,7 +181,9 @@ impl<F: Float> TileStart<F> {
 /// packed in panels.
 fn tiles<F: Float>(kernel: &MicroKernel<F>, tile: Tile<F>, rows: usize, packed: bool) {
     let mut row = 0;
-    for &height in kernel.heights {
+    let even = [kernel.even];
+    let even = &even[..usize::from(!packed && rows.is_multiple_of(kernel.even))];
+    for &height in even.iter().chain(kernel.heights) {
         while rows - row >= height {
             let a = if packed {
                 // Panels are as high as the highest block; only the last one is worked on in several.
@@ -617,7 +619,11 @@ fn copy_line<F: Float>(from: &[F], to: &mut [F]) {
             _ => false,
         }
     }
-    if !(whole::<F, 32>(from, to) || whole::<F, 16>(from, to) || whole::<F, 8>(from, to)) {
+    if !(whole::<F, 32>(from, to)
+        || whole::<F, 16>(from, to)
+        || whole::<F, 12>(from, to)
+        || whole::<F, 8>(from, to))
+    {
         to[..from.len()].copy_from_slice(from);
     }
 }
