@@ -6,6 +6,7 @@
 mod arithmetic;
 mod complete;
 mod elementwise;
+mod images;
 mod losses;
 mod structure;
 mod views;
@@ -101,6 +102,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(arithmetic::rows());
     rows.extend(structure::rows());
     rows.extend(losses::rows());
+    rows.extend(images::rows());
     rows
 }
 
@@ -127,4 +129,9 @@ fn structural_operations() {
 #[test]
 fn losses() {
     losses::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn operations_on_images_and_series() {
+    images::rows().iter().for_each(Row::check);
 }
