@@ -114,12 +114,18 @@ fn affine<F: Float>(
         let (x, weight) = (&forwards(x, 1), &forwards(weight, 2));
         return affine(op, x, weight, bias, residual, finish);
     }
-    let x = x.as_rows();
+    // Copies and other views are made only where the operands themselves will not do.
+    let flat;
+    let x = if x.rank() == 2 {
+        x
+    } else {
+        flat = x.as_rows();
+        &flat
+    };
     let rows = x.dim(0);
-    let bias = bias.map(Tensor::contiguous);
-    let residual = residual.map(Tensor::contiguous);
-    let bias = bias.as_ref().and_then(Tensor::as_slice);
-    let residual = residual.as_ref().and_then(Tensor::as_slice);
+    let (mut bias_copy, mut residual_copy) = (None, None);
+    let bias = bias.map(|bias| slice_of(bias, &mut bias_copy));
+    let residual = residual.map(|residual| slice_of(residual, &mut residual_copy));
     let start = match (bias, residual) {
         (Some(bias), _) => Some(MatRef::repeated(bias, rows)),
         (None, Some(residual)) => Some(MatRef::row_major(residual, rows, outputs)),
@@ -137,8 +143,20 @@ fn affine<F: Float>(
         ..start.map_or(Update::ASSIGN, Update::from)
     };
     Ok(Tensor::filled_by(shape, |data| {
-        weight.as_right_factor(&x, update, MatMut::row_major(data, rows, outputs));
+        weight.as_right_factor(x, update, MatMut::row_major(data, rows, outputs));
     }))
+}
+
+/// The elements in row-major order, of a copy if they lie otherwise.
+#[inline]
+fn slice_of<'a, F: Float>(t: &'a Tensor<F>, copy: &'a mut Option<Tensor<F>>) -> &'a [F] {
+    match t.as_slice() {
+        Some(values) => values,
+        None => copy
+            .insert(t.contiguous())
+            .as_slice()
+            .expect("made contiguous"),
+    }
 }
 
 #[cold]

@@ -10,6 +10,7 @@ pub(crate) mod convolution;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+pub(crate) mod half_product;
 pub(crate) mod optimizer;
 pub(crate) mod pooling;
 pub(crate) mod reduce;

@@ -1,6 +1,6 @@
 //! `A · B` with batches, broadcasting and views of every kind.
 
-use crate::element::Float;
+use crate::element::{Element, Float};
 use crate::error::{Error, OrPanic, Result};
 use crate::kernels::copy;
 use crate::kernels::gemm::{MatMut, MatRef, Update};
@@ -148,9 +148,11 @@ impl<F: Float> Tensor<F> {
         let (columns, outer) = (last_extent(self), self.rank().saturating_sub(1));
         self.reshape([self.dims()[..outer].iter().product(), columns])
     }
+}
 
+impl<T: Element> Tensor<T> {
     /// The matrix of the last two axes that starts `shift` elements after the view's first.
-    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, F> {
+    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, T> {
         let rank = self.rank();
         MatRef {
             data: self.storage_slice(),

@@ -1,5 +1,6 @@
 //! Matrix products of tensors.
 
+mod half_matmul;
 mod matmul;
 mod right_factor;
 

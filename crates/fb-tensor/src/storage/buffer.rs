@@ -1,7 +1,7 @@
 //! One block of elements, and the two ways to hold it.
 
 use super::derived::Derived;
-use super::pool;
+use super::{pages, pool};
 use crate::element::Element;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
@@ -17,8 +17,18 @@ pub(crate) struct Buffer<T> {
     start: NonNull<T>,
     capacity: usize,
     derived: Derived,
-    /// `Some(capacity)` when the block came from a `Vec` and must go back through one.
-    foreign: bool,
+    origin: Origin,
+}
+
+/// Where a block came from, and so how it goes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The system allocator, or nowhere if it has no bytes.
+    Heap,
+    /// Pages of the operating system.
+    Pages,
+    /// A vector's allocation, taken over.
+    Vec,
 }
 
 // SAFETY: a buffer owns its elements, which are plain values that may move between and be read from several threads.
@@ -29,24 +39,23 @@ unsafe impl<T: Sync> Sync for Buffer<T> {}
 impl<T: Element> Buffer<T> {
     fn zeroed(capacity: usize) -> Self {
         let layout = Self::layout(capacity);
-        if layout.size() == 0 {
-            return Self {
-                start: NonNull::dangling(),
-                capacity,
-                derived: Derived::NONE,
-                foreign: false,
+        let (start, origin) = if layout.size() == 0 {
+            (NonNull::dangling(), Origin::Heap)
+        } else if let Some(start) = pages::map(layout.size()) {
+            (start.cast(), Origin::Pages)
+        } else {
+            // SAFETY: the layout has a non-zero size.
+            let raw = unsafe { alloc_zeroed(layout) };
+            let Some(start) = NonNull::new(raw.cast::<T>()) else {
+                handle_alloc_error(layout)
             };
-        }
-        // SAFETY: the layout has a non-zero size.
-        let raw = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(raw.cast::<T>()) else {
-            handle_alloc_error(layout)
+            (start, Origin::Heap)
         };
         Self {
             start,
             capacity,
             derived: Derived::NONE,
-            foreign: false,
+            origin,
         }
     }
 
@@ -63,7 +72,7 @@ impl<T: Element> Buffer<T> {
             start,
             capacity,
             derived: Derived::NONE,
-            foreign: true,
+            origin: Origin::Vec,
         }
     }
 
@@ -82,15 +91,24 @@ impl<T: Element> Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.foreign {
-            // SAFETY: made from a `Vec` with this capacity, all of it initialised.
-            drop(unsafe { Vec::from_raw_parts(self.start.as_ptr(), self.capacity, self.capacity) });
-        } else if self.capacity * size_of::<T>() > 0 {
-            // The element type has no destructor: `Element`s are `Copy`.
-            let layout = Layout::from_size_align(self.capacity * size_of::<T>(), ALIGNMENT)
-                .expect("the layout was valid when it was allocated");
-            // SAFETY: allocated in `zeroed` with this very layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+        // The element type has no destructor: `Element`s are `Copy`.
+        let bytes = self.capacity * size_of::<T>();
+        match self.origin {
+            Origin::Vec => {
+                // SAFETY: made from a `Vec` with this capacity, all of it initialised.
+                drop(unsafe {
+                    Vec::from_raw_parts(self.start.as_ptr(), self.capacity, self.capacity)
+                });
+            }
+            // SAFETY: mapped in `zeroed` for so many bytes, and this was the last handle.
+            Origin::Pages => unsafe { pages::unmap(self.start.as_ptr().cast(), bytes) },
+            Origin::Heap if bytes > 0 => {
+                let layout = Layout::from_size_align(bytes, ALIGNMENT)
+                    .expect("the layout was valid when it was allocated");
+                // SAFETY: allocated in `zeroed` with this very layout.
+                unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+            }
+            Origin::Heap => {}
         }
     }
 }
@@ -145,7 +163,7 @@ impl<T: Element> Storage<T> {
 
     /// Whether the block is a vector's allocation of exactly `len` elements, which [`Storage::into_vec`] can give back.
     pub(crate) fn is_vec_of(&self, len: usize) -> bool {
-        self.block.foreign && self.block.capacity == len && self.is_unique()
+        self.block.origin == Origin::Vec && self.block.capacity == len && self.is_unique()
     }
 
     /// The vector that the block was made from, without copying, if [`Storage::is_vec_of`] its length.
@@ -185,7 +203,7 @@ impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once and nothing reads the field after it.
         let mut block = unsafe { ManuallyDrop::take(&mut self.block) };
-        if Arc::strong_count(&block) == 1 && !block.foreign {
+        if Arc::strong_count(&block) == 1 && block.origin != Origin::Vec {
             fence(Ordering::Acquire);
             forget_derived(&mut block);
             let bytes = block.capacity * size_of::<T>();

@@ -15,6 +15,10 @@ pub(super) struct Derived {
 }
 
 impl Derived {
+    #[allow(
+        clippy::declare_interior_mutable_const,
+        reason = "a start value, copied into each block"
+    )]
     pub(super) const NONE: Self = Self {
         asked: [const { AtomicBool::new(false) }; SLOTS],
         values: [const { OnceLock::new() }; SLOTS],

@@ -43,16 +43,6 @@ impl<F: Float> PackedRight<F> {
             width,
         }
     }
-
-    /// The columns of the products.
-    pub(crate) fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// The inner extents of the factors.
-    pub(crate) fn depths(&self) -> &[usize] {
-        &self.depths
-    }
 }
 
 /// `c = finish(alpha·Σ aᵢ·bᵢ + start)` with the right factors packed before.
