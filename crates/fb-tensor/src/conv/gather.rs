@@ -10,7 +10,9 @@ use super::geometry::Geometry;
 use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
-use crate::kernels::gemm::{MatMut, MatRef, PackedRight, Update, product_with_packed_unsplit};
+use crate::kernels::gemm::{
+    MatMut, MatRef, PackedRight, Stack, Update, product_with_packed_unsplit, stacked_with_packed,
+};
 use crate::storage::UniqueStorage;
 use crate::threads;
 use std::ops::Range;
@@ -282,7 +284,7 @@ fn update<F: Float>(bias: Option<&[F]>, rows: usize) -> Update<'_, F> {
     }
 }
 
-/// The products of patches, read where they lie, with a part of the kernel: a row of outputs at a time.
+/// The products of patches, read where they lie, with a part of the kernel: each row of outputs is one, all of them a stack.
 fn in_place<F: Float>(
     patches: &Patches<'_, F>,
     weights: &PackedRight<F>,
@@ -290,19 +292,22 @@ fn in_place<F: Float>(
     places: &Places,
     output: &mut [F],
 ) {
-    let (mut starts, mut lefts) = (Vec::new(), Vec::new());
-    for i in 0..patches.lines.len() {
-        patches.starts(i, 0, &mut starts);
-        lefts.clear();
-        lefts.extend(starts.iter().map(|&start| patches.run_matrix(start)));
-        let out = MatMut {
-            data: &mut output[places.start + i * places.row..],
-            rows: patches.columns,
-            columns: weights.columns(),
-            row_stride: places.column,
-        };
-        product_with_packed_unsplit(&lefts, weights, update(bias, patches.columns), out);
-    }
+    let mut starts = Vec::new();
+    patches.starts(0, 0, &mut starts);
+    let lefts = starts.iter().map(|&start| patches.run_matrix(start));
+    let lefts: Vec<_> = lefts.collect();
+    let stack = Stack {
+        count: patches.lines.len(),
+        left: patches.line_distance(),
+        output: places.row,
+    };
+    let out = MatMut {
+        data: &mut output[places.start..],
+        rows: patches.columns,
+        columns: weights.columns(),
+        row_stride: places.column,
+    };
+    stacked_with_packed(&lefts, stack, weights, update(bias, patches.columns), out);
 }
 
 /// The products of patches, written out, with a part of the kernel.

@@ -64,6 +64,11 @@ impl<'a, F: Float> Patches<'a, F> {
         self.column_stride * self.field.channels
     }
 
+    /// From row to row of patches.
+    pub(super) fn line_distance(&self) -> usize {
+        self.row_stride * self.field.width * self.field.channels
+    }
+
     /// Where the runs of a patch start.
     pub(super) fn starts(&self, line: usize, column: usize, starts: &mut Vec<usize>) {
         let row = (self.row_stride * (self.lines.start + line)) as isize;

@@ -17,7 +17,9 @@ mod transpose;
 mod update;
 
 pub(crate) use matrix::{MatMut, MatRef};
-pub(crate) use packed_right::{PackedRight, product_with_packed, product_with_packed_unsplit};
+pub(crate) use packed_right::{
+    PackedRight, Stack, product_with_packed, product_with_packed_unsplit, stacked_with_packed,
+};
 pub(crate) use update::{Finish, Update};
 
 use crate::element::Float;
