@@ -168,6 +168,7 @@ pub(crate) fn for_each_chunk_pair_mut<T: Send, U: Send>(
 }
 
 /// See [`split_mut`].
+#[allow(clippy::type_complexity, reason = "a closure as a trait object")]
 fn split_pair_mut<T: Send, U: Send>(
     start: usize,
     first: &mut [T],
