@@ -7,6 +7,7 @@
 mod dispatch;
 
 pub(crate) mod attention;
+pub(crate) mod convolution;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gate;
@@ -15,9 +16,11 @@ pub(crate) mod half_product;
 pub(crate) mod limits;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
+pub(crate) mod pooling;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
+pub(crate) mod resize;
 pub(crate) mod rotary;
 pub(crate) mod scatter;
 pub(crate) mod softmax;

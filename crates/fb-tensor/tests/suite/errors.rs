@@ -306,7 +306,8 @@ fn attention_of_shapes_that_do_not_fit() {
     let error = long.try_attention(&long, &long, &options).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "attention: shape [1, 1, 2147483648, 2147483648] has more elements than memory can hold"
+        "attention: shape [1, 1, 2147483648, 2147483648] has more elements than memory can hold\n  \
+         help: check each extent for a slip, or work in smaller batches"
     );
 }
 

@@ -10,15 +10,19 @@
 
 mod accuracy;
 mod attention;
+mod convolutions;
 mod elementwise;
 mod errors;
 mod fused;
+mod image_errors;
 mod indexing;
 mod instruction_sets;
 mod norms;
+mod pooling;
 mod positions;
 mod products;
 mod reductions;
+mod resizing;
 mod softmax;
 mod support;
 mod updates;
