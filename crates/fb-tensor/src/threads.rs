@@ -100,6 +100,50 @@ pub(crate) fn worth_splitting(nanoseconds: usize) -> bool {
     (nanoseconds >= SPLIT_OUTSIDE_NS || in_pool()) && count() > 1
 }
 
+/// Calls `work` with each item; over the pool, in parts of about equal cost, if all of them together are worth it. `cost` is
+/// the time that an item takes on one core, in nanoseconds, roughly. Items may split their own work further.
+///
+/// ```
+/// let mut squares = [1, 2, 3];
+/// fb_tensor::threads::for_each_item(&mut squares, |_| 10, |x| *x *= *x);
+/// assert_eq!(squares, [1, 4, 9]);
+/// ```
+pub fn for_each_item<T: Send>(
+    items: &mut [T],
+    cost: impl Fn(&T) -> usize + Sync,
+    work: impl Fn(&mut T) + Sync,
+) {
+    let total = items.iter().map(&cost).sum();
+    if worth_splitting(total) {
+        split_items(items, total, &cost, &work);
+    } else {
+        items.iter_mut().for_each(work);
+    }
+}
+
+/// Halves the items by cost while a half is worth a thread of its own.
+fn split_items<T: Send>(
+    items: &mut [T],
+    total: usize,
+    cost: &(dyn Fn(&T) -> usize + Sync),
+    work: &(dyn Fn(&mut T) + Sync),
+) {
+    if items.len() <= 1 || total < SPLIT_INSIDE_NS {
+        return items.iter_mut().for_each(work);
+    }
+    // The first part is the shortest that has half of the cost, but never all items.
+    let (mut middle, mut before) = (0, 0);
+    while middle + 1 < items.len() && (middle == 0 || 2 * before < total) {
+        before += cost(&items[middle]);
+        middle += 1;
+    }
+    let (low, high) = items.split_at_mut(middle);
+    rayon::join(
+        || split_items(low, before, cost, work),
+        || split_items(high, total - before, cost, work),
+    );
+}
+
 /// Hands `output` to `work` in parts of `chunk` elements, each with where it starts; over the pool if `nanoseconds` of
 /// work in all are worth it.
 ///
@@ -256,4 +300,26 @@ fn split_pair_mut<T: Send, U: Send>(
         || split_pair_mut(start, first_low, second_low, chunk, work),
         || split_pair_mut(start + middle, first_high, second_high, chunk, work),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_visited_once_whatever_the_costs() {
+        for costs in [
+            vec![],
+            vec![1_000_000],
+            vec![1, 1_000_000, 1],
+            vec![0; 100],
+            (0..200).map(|i| i * 1000).collect(),
+        ] {
+            let mut items: Vec<(usize, usize)> = costs.iter().map(|&cost| (cost, 0)).collect();
+            scope_with(3, || {
+                for_each_item(&mut items, |item| item.0, |item| item.1 += 1);
+            });
+            assert!(items.iter().all(|item| item.1 == 1), "{costs:?}");
+        }
+    }
 }

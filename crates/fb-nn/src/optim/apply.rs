@@ -1,13 +1,15 @@
 //! One step over all parameters.
 
+use super::state::Memory;
 use super::{Optimizer, OptimizerState, Step};
 use crate::error::{Error, Result};
-use crate::param::{ParamId, Params, Role};
-use fb_tensor::{Float, Tensor};
+use crate::param::{Param, ParamId, Params, Role};
+use fb_tensor::{Float, Tensor, threads};
 
 /// Has the optimizer change every parameter that is trainable and has a gradient, with the given learning rate.
 ///
-/// Values are written in place, so nothing else should hold them: drop or clear the tape first, or each is copied.
+/// Parameters are walked over as one list, split between threads where that pays, so that many small ones cost no more
+/// than a large one. Values are written in place, so nothing else should hold them: drop or clear the tape first, or each is copied.
 ///
 /// ```
 /// use fb_nn::optim::{self, OptimizerState, Sgd};
@@ -28,7 +30,7 @@ use fb_tensor::{Float, Tensor};
 /// optimizer's. Then nothing has changed.
 ///
 /// # Panics
-/// If a gradient is of a parameter of another network.
+/// If a gradient is of a parameter of another network, or a long list has two of one parameter.
 pub fn apply<F: Float>(
     optimizer: &(impl Optimizer<F> + ?Sized),
     state: &mut OptimizerState<F>,
@@ -38,37 +40,113 @@ pub fn apply<F: Float>(
 ) -> Result<()> {
     let slots = optimizer.slots();
     check(optimizer.kind(), slots, state, params, gradients, rate)?;
-    // All parameters are usually at the same step, so these are found once.
-    let (mut number, mut corrections) = (0, [1.0; 2]);
+    let mut walk = Walk::new(optimizer, rate);
+    let elements: usize = gradients.iter().map(|(_, gradient)| gradient.len()).sum();
+    if elements < WORTH_A_LIST {
+        for (id, gradient) in gradients {
+            let job = walk.job(params.get_mut(*id), state.memory(*id), gradient);
+            job.into_iter().for_each(|mut job| job.run(optimizer));
+        }
+        return Ok(());
+    }
+    let mut by_param: Vec<Option<&Tensor<F>>> = vec![None; params.len()];
     for (id, gradient) in gradients {
-        let param = params.get_mut(*id);
-        if !param.trainable() {
-            continue;
-        }
-        let memory = state.memory(*id);
-        if memory.slots.len() < slots.len() {
-            memory
-                .slots
-                .resize_with(slots.len(), || gradient.zeros_like());
-        }
-        memory.steps += 1;
-        if memory.steps != number {
-            number = memory.steps;
-            corrections = optimizer.corrections(number);
-        }
-        let step = Step {
-            number,
+        let other = by_param[id.index()].replace(gradient);
+        assert!(other.is_none(), "two gradients of one parameter");
+    }
+    let memories = state.memories(params.len());
+    let mut jobs: Vec<Job<'_, F>> = params
+        .iter_mut()
+        .zip(memories)
+        .zip(by_param)
+        .filter_map(|(((_, param), memory), gradient)| walk.job(param, memory, gradient?))
+        .collect();
+    threads::for_each_item(&mut jobs, Job::cost, |job| job.run(optimizer));
+    Ok(())
+}
+
+/// Fewer numbers are walked over at once: a list of what is to be done would take longer than doing it.
+const WORTH_A_LIST: usize = 1 << 14;
+/// Rough cost of a number on one core.
+const PICOSECONDS: usize = 800;
+
+/// One walk over the parameters. All are usually at the same step, so what depends on its number is found once.
+struct Walk<'a, O: ?Sized> {
+    optimizer: &'a O,
+    rate: f64,
+    number: u64,
+    corrections: [f64; 2],
+}
+
+impl<'a, O: ?Sized> Walk<'a, O> {
+    fn new(optimizer: &'a O, rate: f64) -> Self {
+        Self {
+            optimizer,
             rate,
-            decays: param.role() == Role::Weight,
-            corrections,
-        };
-        let value = param.value.make_mut();
-        match gradient.as_slice() {
-            Some(gradient) => optimizer.update(&step, value, gradient, &mut memory.slots),
-            None => optimizer.update(&step, value, &gradient.to_vec(), &mut memory.slots),
+            number: 0,
+            corrections: [1.0; 2],
         }
     }
-    Ok(())
+
+    /// What is to be done with a parameter; nothing if it is frozen.
+    #[inline]
+    fn job<'p, F: Float>(
+        &mut self,
+        param: &'p mut Param<F>,
+        memory: &'p mut Memory<F>,
+        gradient: &'p Tensor<F>,
+    ) -> Option<Job<'p, F>>
+    where
+        O: Optimizer<F>,
+    {
+        if !param.trainable() {
+            return None;
+        }
+        let slots = self.optimizer.slots().len();
+        if memory.slots.len() < slots {
+            memory.slots.resize_with(slots, || gradient.zeros_like());
+        }
+        memory.steps += 1;
+        if memory.steps != self.number {
+            self.number = memory.steps;
+            self.corrections = self.optimizer.corrections(self.number);
+        }
+        let step = Step {
+            number: self.number,
+            rate: self.rate,
+            decays: param.role() == Role::Weight,
+            corrections: self.corrections,
+        };
+        Some(Job {
+            step,
+            value: &mut param.value,
+            gradient,
+            slots: &mut memory.slots,
+        })
+    }
+}
+
+/// A step on one parameter.
+struct Job<'p, F: Float> {
+    step: Step,
+    value: &'p mut Tensor<F>,
+    gradient: &'p Tensor<F>,
+    slots: &'p mut [Tensor<F>],
+}
+
+impl<F: Float> Job<'_, F> {
+    fn cost(&self) -> usize {
+        self.value.len() * PICOSECONDS / 1000
+    }
+
+    #[inline]
+    fn run(&mut self, optimizer: &(impl Optimizer<F> + ?Sized)) {
+        let value = self.value.make_mut();
+        match self.gradient.as_slice() {
+            Some(gradient) => optimizer.update(&self.step, value, gradient, self.slots),
+            None => optimizer.update(&self.step, value, &self.gradient.to_vec(), self.slots),
+        }
+    }
 }
 
 fn check<F: Float>(

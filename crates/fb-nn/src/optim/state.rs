@@ -53,15 +53,28 @@ impl<F: Float> OptimizerState<F> {
             .filter(|memory| memory.steps > 0)
     }
 
+    /// The memories of the first so many parameters, for writing.
+    pub(super) fn memories(&mut self, count: usize) -> &mut [Memory<F>] {
+        if let Some(last) = count.checked_sub(1) {
+            self.memory_at(last);
+        }
+        &mut self.memories[..count]
+    }
+
     /// The memory of a parameter, for writing.
     #[inline]
     pub(super) fn memory(&mut self, id: ParamId) -> &mut Memory<F> {
-        if id.index() >= self.memories.len() {
-            self.memories.resize_with(id.index() + 1, || Memory {
+        self.memory_at(id.index())
+    }
+
+    #[inline]
+    fn memory_at(&mut self, position: usize) -> &mut Memory<F> {
+        if position >= self.memories.len() {
+            self.memories.resize_with(position + 1, || Memory {
                 steps: 0,
                 slots: Vec::new(),
             });
         }
-        &mut self.memories[id.index()]
+        &mut self.memories[position]
     }
 }
