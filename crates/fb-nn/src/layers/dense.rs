@@ -1,12 +1,14 @@
 //! The fully connected layer.
 
-use super::Activation;
-use crate::error::{Error, Result};
+use super::{Activation, misfit};
+use crate::error::Result;
 use crate::init::Initializer;
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule};
+use crate::module::{
+    Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule, Streaming, simple,
+};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
-use fb_tensor::Float;
+use fb_tensor::{Float, Shape};
 use serde::{Deserialize, Serialize};
 
 /// A fully connected layer over the last axis.
@@ -122,11 +124,11 @@ impl Layer for Dense {
             description += &format!(" {}", self.activation);
         }
         Ok(Built {
-            module: Box::new(DenseModule {
+            module: simple(DenseModule {
                 weight,
                 bias,
                 activation: self.activation,
-                input: Spec::float(shape),
+                input: shape,
             }),
             output: Spec::float(output),
             sum: Some(output),
@@ -140,7 +142,7 @@ struct DenseModule {
     weight: ParamId,
     bias: Option<ParamId>,
     activation: Activation,
-    input: Spec,
+    input: Shape,
 }
 
 impl<F: Float> SimpleModule<F> for DenseModule {
@@ -152,32 +154,22 @@ impl<F: Float> SimpleModule<F> for DenseModule {
     fn split(&self) -> Option<&dyn SplitModule<F>> {
         Some(self)
     }
+
+    fn streaming(&self) -> Streaming<'_, F> {
+        Streaming::Pointwise
+    }
 }
 
 impl<F: Float> SplitModule<F> for DenseModule {
     fn project(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
+        misfit::features(cx, x, &self.input)?;
         let weight = cx.param(self.weight);
-        if x.shape().len() < 2 || x.shape().last() != weight.shape().first() {
-            return Err(self.misfit(cx, x));
-        }
         let bias = self.bias.map(|id| cx.param(id));
         Ok(x.linear(&weight, bias.as_ref()))
     }
 
     fn finish(&self, _cx: &mut Context<'_, F>, sum: Var<F>) -> Result<Var<F>> {
         Ok(self.activation.apply(sum))
-    }
-}
-
-impl DenseModule {
-    #[cold]
-    fn misfit<F: Float>(&self, cx: &Context<'_, F>, x: &Var<F>) -> Error {
-        Error::Data {
-            place: cx.place(),
-            expected: format!("numbers {}", self.input),
-            found: x.shape().to_string(),
-            help: "the last axis holds the features, the first the batch".to_owned(),
-        }
     }
 }
 

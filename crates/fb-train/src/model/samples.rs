@@ -62,7 +62,7 @@ impl<F: Float> Inputs<F> {
             let help = if *self.shape() == *spec.shape {
                 "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)"
             } else {
-                "reshape the data, or give Sequential::input the shape of one sample"
+                "reshape the data, or give Sequential::input (for indices: Sequential::indices) the shape of one sample"
             };
             return Err(Error::InputShape {
                 what,
@@ -75,6 +75,24 @@ impl<F: Float> Inputs<F> {
             Self::Float(x) => check_finite(x, what),
             Self::Index(_) => Ok(()),
         }
+    }
+}
+
+/// What `predict` takes: `&x` with numbers or indices, or [`Inputs`].
+pub trait IntoInputs<F: Float> {
+    /// The inputs; tensors are shared, not copied.
+    fn into_inputs(self) -> Inputs<F>;
+}
+
+impl<F: Float> IntoInputs<F> for Inputs<F> {
+    fn into_inputs(self) -> Self {
+        self
+    }
+}
+
+impl<F: Float> IntoInputs<F> for &Inputs<F> {
+    fn into_inputs(self) -> Inputs<F> {
+        self.clone()
     }
 }
 
@@ -148,9 +166,9 @@ impl<F: Float> Samples<F> {
                     .enumerate()
                     .find(|&(_, label)| label < 0 || label as usize >= classes);
                 match wrong {
-                    Some((row, label)) => Err(Error::Label {
+                    Some((position, label)) => Err(Error::Label {
                         what,
-                        row,
+                        row: position / (y.len() / y.dim(0)).max(1),
                         label,
                         classes,
                     }),
@@ -200,6 +218,18 @@ impl IntoSamples<f32> for &Labelled {
 macro_rules! samples_of_pairs {
     ($($float:ty)*) => {
         $(
+            impl IntoInputs<$float> for &Tensor<$float> {
+                fn into_inputs(self) -> Inputs<$float> {
+                    Inputs::Float(self.clone())
+                }
+            }
+
+            impl IntoInputs<$float> for &Tensor<i64> {
+                fn into_inputs(self) -> Inputs<$float> {
+                    Inputs::Index(self.clone())
+                }
+            }
+
             impl IntoSamples<$float> for (&Tensor<$float>, &Tensor<$float>) {
                 fn into_samples(self) -> Samples<$float> {
                     Samples { inputs: Inputs::Float(self.0.clone()), targets: Target::Float(self.1.clone()) }

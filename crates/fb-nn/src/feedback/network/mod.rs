@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod describe;
 mod edge;
+mod map;
 mod plan;
 mod run;
 

@@ -1,0 +1,552 @@
+//! Positions that look at each other.
+
+use super::misfit;
+use crate::error::{Error, Result};
+use crate::init::Initializer;
+use crate::module::{
+    Built, Context, Layer, Memory, Module, Scope, Spec, StreamModule, Streaming, Value, ValueKind,
+    not_one,
+};
+use crate::param::{ParamId, Role};
+use fb_autograd::Var;
+use fb_tensor::{Attention, Float, KvCache, Shape, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// Scaled dot-product attention in several heads.
+///
+/// `y = concat over heads(softmax(Q Kᵀ / √d) V) · W_o + b_o` with `Q = x W_q + b_q`, `K = c W_k + b_k`, `V = c W_v + b_v`
+///
+/// The context `c` is `x` itself (self-attention), or a second input (cross-attention). [Causal](Self::causal), a position
+/// sees itself and those before it. With [fewer heads of keys and values](Self::key_value_heads) than of queries, several
+/// heads share one (grouped-query attention). [Rotary](Self::rotary), queries and keys are turned by angles that grow with
+/// their positions. All of it in one pass whose memory grows with the length, not with its square.
+///
+/// A [`Sequential`](crate::Sequential) network uses it as self-attention. [`Module::forward`] also takes a context and a
+/// mask, in this order: `[x]`, `[x, mask]`, `[x, context]` or `[x, context, mask]`; whether there is a context is said by
+/// the inputs that it is built for. A mask says which keys count: `[batch, keys]`, such as the tokens that are not
+/// padding, or `[batch, queries, keys]` or `[batch, heads, queries, keys]`. A query that may attend to nothing gets zeros.
+///
+/// A causal layer runs on a sequence [piece by piece](crate::module::StreamModule), remembering keys and values; as
+/// cross-attention it remembers those of the context.
+///
+/// # Shapes
+/// - `x`: `[batch, time, width]`, context: `[batch, keys, context width]`
+/// - `query/weight`: `[width, heads · d]`, `key/weight`, `value/weight`: `[context width, key-value heads · d]`,
+///   `output/weight`: `[heads · d, width]`, each with a `bias`; `d` is `width / heads` unless [set](Self::head_width)
+/// - returns `[batch, time, width]`
+///
+/// # Examples
+/// ```
+/// use fb_nn::Sequential;
+/// use fb_nn::layers::MultiHeadAttention;
+/// let network = Sequential::input([10, 16])
+///     .layer("attention", MultiHeadAttention::new(4).causal().rotary(10_000.0))
+///     .build()?;
+/// assert!(network.params().id("attention/query/weight").is_some());
+/// # Ok::<(), fb_nn::Error>(())
+/// ```
+///
+/// # References
+/// A. Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2; J. Ainslie et al., "GQA: training generalized
+/// multi-query transformer models from multi-head checkpoints", EMNLP 2023; J. Su et al., "RoFormer: enhanced transformer
+/// with rotary position embedding", 2021.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MultiHeadAttention {
+    heads: usize,
+    key_value_heads: Option<usize>,
+    head_width: Option<usize>,
+    causal: bool,
+    rotary: Option<f64>,
+    bias: bool,
+    weight_init: Initializer,
+}
+
+impl MultiHeadAttention {
+    /// So many heads, each over an equal part of the width, with biases; weights start from
+    /// [`Initializer::glorot_uniform`].
+    pub fn new(heads: usize) -> Self {
+        Self {
+            heads,
+            key_value_heads: None,
+            head_width: None,
+            causal: false,
+            rotary: None,
+            bias: true,
+            weight_init: Initializer::glorot_uniform(),
+        }
+    }
+
+    /// Fewer heads of keys and values, each shared by as many heads of queries; 1 is multi-query attention.
+    #[must_use]
+    pub fn key_value_heads(self, heads: usize) -> Self {
+        Self {
+            key_value_heads: Some(heads),
+            ..self
+        }
+    }
+
+    /// Features of a head, where they are not an equal part of the width.
+    #[must_use]
+    pub fn head_width(self, width: usize) -> Self {
+        Self {
+            head_width: Some(width),
+            ..self
+        }
+    }
+
+    /// A position sees itself and those before it only.
+    #[must_use]
+    pub fn causal(self) -> Self {
+        Self {
+            causal: true,
+            ..self
+        }
+    }
+
+    /// Turns queries and keys by angles `position · base^(−2i / d)`; the usual base is 10 000. Feature `i` of a head is
+    /// paired with `i + d / 2`, as in GPT-NeoX and LLaMA's weights for transformers.
+    #[must_use]
+    pub fn rotary(self, base: f64) -> Self {
+        Self {
+            rotary: Some(base),
+            ..self
+        }
+    }
+
+    /// Whether there are biases.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+
+    /// Where the weights start.
+    #[must_use]
+    pub fn weight_init(self, weight_init: Initializer) -> Self {
+        Self {
+            weight_init,
+            ..self
+        }
+    }
+
+    /// Checks everything and makes the parameters; for layers that have attention inside, which name their `kind`.
+    pub(super) fn module<F: Float>(
+        &self,
+        scope: &mut Scope<F>,
+        kind: &str,
+        x: Shape,
+        context: Option<Shape>,
+    ) -> Result<AttentionModule<F>> {
+        let width = x[1];
+        let heads = self.heads;
+        let shared = self.key_value_heads.unwrap_or(heads);
+        if heads == 0 || shared == 0 || !heads.is_multiple_of(shared) {
+            return Err(scope.error(
+                kind,
+                "at least 1 head, in equal groups for each head of keys and values",
+                format!("{heads} heads for {shared}"),
+                "the number of key-value heads divides the number of heads",
+            ));
+        }
+        let head = match self.head_width {
+            Some(head) if head > 0 => head,
+            None if width.is_multiple_of(heads) => width / heads,
+            _ => {
+                return Err(scope.error(
+                    kind,
+                    format!("a width that {heads} heads divide"),
+                    self.head_width.unwrap_or(width).to_string(),
+                    "change the number of heads or the width before it, or give .head_width(features)",
+                ));
+            }
+        };
+        if let Some(base) = self.rotary
+            && !(base > 0.0 && base.is_finite() && head.is_multiple_of(2) && context.is_none())
+        {
+            return Err(scope.error(
+                kind,
+                "a base above 0, heads of an even width and one input for .rotary()",
+                format!(
+                    "base {base}, width {head} and {} inputs",
+                    1 + usize::from(context.is_some())
+                ),
+                "pairs of features are turned by the distance of positions in one sequence",
+            ));
+        }
+        if self.causal && context.is_some() {
+            return Err(scope.error(
+                kind,
+                "one input for .causal()",
+                "a context",
+                "the positions of two sequences have no order: drop .causal()",
+            ));
+        }
+        let source = context.unwrap_or(x);
+        let mut projection = |name: &str, from: usize, to: [usize; 2]| {
+            let all = Shape::try_new(&to)?.elements();
+            let shape = Shape::try_new(&[from, all])?;
+            scope.inside(name, |scope| {
+                Ok(Projection {
+                    weight: scope.param("weight", shape, &self.weight_init, Role::Weight)?,
+                    bias: match self.bias {
+                        true => Some(scope.param(
+                            "bias",
+                            [all],
+                            &Initializer::Zeros,
+                            Role::Bias,
+                        )?),
+                        false => None,
+                    },
+                })
+            })
+        };
+        let [query, key, value] = [
+            projection("query", width, [heads, head])?,
+            projection("key", source[1], [shared, head])?,
+            projection("value", source[1], [shared, head])?,
+        ];
+        let all = Shape::try_new(&[heads, head])?.elements();
+        let output = projection("output", all, [1, width])?;
+        Ok(AttentionModule {
+            query,
+            key,
+            value,
+            output,
+            heads,
+            shared,
+            causal: self.causal,
+            rotary: self
+                .rotary
+                .map(|base| Tensor::rotary_tables_of(0..x[0], head, base)),
+            input: x,
+            context,
+        })
+    }
+
+    /// `4 heads of 16, causal`
+    pub(super) fn describe(&self, width: usize) -> String {
+        let head = self.head_width.unwrap_or(width / self.heads.max(1));
+        let mut text = format!("{} heads of {head}", self.heads);
+        if let Some(shared) = self.key_value_heads.filter(|&shared| shared != self.heads) {
+            text += &format!(" for {shared}");
+        }
+        if self.causal {
+            text += ", causal";
+        }
+        if self.rotary.is_some() {
+            text += ", rotary";
+        }
+        text
+    }
+}
+
+/// The shapes of `x` and, if there is one, of the context; a mask may follow.
+pub(super) fn sequences<F: Float>(
+    scope: &Scope<F>,
+    kind: &str,
+    inputs: &[Spec],
+) -> Result<(Shape, Option<Shape>)> {
+    let floats = match inputs {
+        [
+            floats @ ..,
+            Spec {
+                kind: ValueKind::Mask,
+                ..
+            },
+        ] if !floats.is_empty() => floats,
+        floats => floats,
+    };
+    let sequence = |input: &Spec| {
+        let wanted = "[batch, time, width]";
+        let (shape, _) = scope.features(kind, std::slice::from_ref(input), 2..=2, wanted)?;
+        Ok::<_, Error>(shape)
+    };
+    match floats {
+        [x] => Ok((sequence(x)?, None)),
+        [x, context] if context.kind == ValueKind::Float => {
+            Ok((sequence(x)?, Some(sequence(context)?)))
+        }
+        _ => scope.single_float(kind, floats).map(|shape| (shape, None)),
+    }
+}
+
+impl Layer for MultiHeadAttention {
+    const KIND: &'static str = "MultiHeadAttention";
+
+    fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
+        let (x, context) = sequences(scope, Self::KIND, inputs)?;
+        Ok(Built {
+            module: Box::new(self.module(scope, Self::KIND, x, context)?),
+            output: Spec::float(x),
+            sum: None,
+            description: format!("MultiHeadAttention {}", self.describe(x[1])),
+        })
+    }
+}
+
+/// A matrix and perhaps a bias.
+#[derive(Debug)]
+struct Projection {
+    weight: ParamId,
+    bias: Option<ParamId>,
+}
+
+impl Projection {
+    fn apply<F: Float>(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Var<F> {
+        let weight = cx.param(self.weight);
+        let bias = self.bias.map(|id| cx.param(id));
+        x.linear(&weight, bias.as_ref())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct AttentionModule<F: Float> {
+    query: Projection,
+    key: Projection,
+    value: Projection,
+    output: Projection,
+    heads: usize,
+    /// Heads of keys and values.
+    shared: usize,
+    causal: bool,
+    /// Cosines and sines.
+    rotary: Option<(Tensor<F>, Tensor<F>)>,
+    input: Shape,
+    context: Option<Shape>,
+}
+
+impl<F: Float> AttentionModule<F> {
+    /// Attention of the positions of `x` to those of the context, or to each other.
+    pub(super) fn attend(
+        &self,
+        cx: &mut Context<'_, F>,
+        x: &Var<F>,
+        context: Option<&Var<F>>,
+        mask: Option<&Tensor<bool>>,
+    ) -> Result<Var<F>> {
+        self.check(cx, x, context)?;
+        let q = self.queries(cx, x, 0)?;
+        let (k, v) = self.keys_values(cx, context.unwrap_or(x), 0)?;
+        self.mix(cx, &q, &k, &v, mask)
+    }
+
+    /// [`AttentionModule::attend`] for the next piece of `x`.
+    pub(super) fn attend_from(
+        &self,
+        cx: &mut Context<'_, F>,
+        x: &Var<F>,
+        context: Option<&Var<F>>,
+        mask: Option<&Tensor<bool>>,
+        memory: Memory<F>,
+    ) -> Result<(Var<F>, Memory<F>)> {
+        self.check(cx, x, context)?;
+        let mut cache = match memory {
+            Memory::KeysValues(cache) => cache,
+            Memory::Empty => {
+                let head = cx.params().get(self.key.weight).value.dim(1) / self.shared;
+                KvCache::new(x.shape()[0], self.shared, head, head)
+            }
+            other => return Err(other.misfit(cx, "keys and values")),
+        };
+        if cache.batch() != x.shape()[0] {
+            let batch = x.shape()[0];
+            let expected = format!("keys and values of {batch} sequences");
+            return Err(Memory::KeysValues(cache).misfit(cx, &expected));
+        }
+        let passed = cache.len();
+        let q = self.queries(cx, x, if self.context.is_some() { 0 } else { passed })?;
+        if self.context.is_none() || passed == 0 {
+            let (k, v) = self.keys_values(cx, context.unwrap_or(x), passed)?;
+            cache.try_append(k.tensor(), v.tensor())?;
+        }
+        let (k, v) = (Var::constant(cache.keys()), Var::constant(cache.values()));
+        let y = self.mix(cx, &q, &k, &v, mask)?;
+        Ok((y, Memory::KeysValues(cache)))
+    }
+
+    /// Whether the layer can run on pieces of a sequence.
+    pub(super) fn is_streamable(&self) -> bool {
+        self.causal || self.context.is_some()
+    }
+
+    fn check(&self, cx: &Context<'_, F>, x: &Var<F>, context: Option<&Var<F>>) -> Result<()> {
+        let sequence = |x: &Var<F>, input: &Shape| {
+            if x.shape().len() == 3 && x.shape()[1] > 0 && x.shape()[2] == input[1] {
+                return Ok(());
+            }
+            Err(misfit::error(cx, x, input, "a sequence has time and width"))
+        };
+        sequence(x, &self.input)?;
+        match (context, &self.context) {
+            (None, None) => Ok(()),
+            (Some(context), Some(input)) => {
+                sequence(context, input)?;
+                if context.shape()[0] == x.shape()[0] {
+                    return Ok(());
+                }
+                Err(misfit::error(
+                    cx,
+                    context,
+                    input,
+                    "x and its context have the same batch",
+                ))
+            }
+            (given, _) => Err(Error::Data {
+                place: cx.place(),
+                expected: match given {
+                    None => "x and a context".to_owned(),
+                    Some(_) => "x alone".to_owned(),
+                },
+                found: match given {
+                    None => "x alone".to_owned(),
+                    Some(_) => "x and a context".to_owned(),
+                },
+                help: "whether there is a context is said by the inputs that the layer is built for"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    fn queries(&self, cx: &mut Context<'_, F>, x: &Var<F>, first: usize) -> Result<Var<F>> {
+        let q = split_heads(&self.query.apply(cx, x), self.heads);
+        self.turned(cx, q, first)
+    }
+
+    fn keys_values(
+        &self,
+        cx: &mut Context<'_, F>,
+        context: &Var<F>,
+        first: usize,
+    ) -> Result<(Var<F>, Var<F>)> {
+        let k = split_heads(&self.key.apply(cx, context), self.shared);
+        let v = split_heads(&self.value.apply(cx, context), self.shared);
+        Ok((self.turned(cx, k, first)?, v))
+    }
+
+    /// Turned by the angles of their positions, the first of which is number `first`.
+    fn turned(&self, cx: &Context<'_, F>, x: Var<F>, first: usize) -> Result<Var<F>> {
+        let Some((cos, sin)) = &self.rotary else {
+            return Ok(x);
+        };
+        let end = first + x.shape()[2];
+        if end > cos.dim(0) {
+            return Err(Error::Data {
+                place: cx.place(),
+                expected: format!("at most {} positions", cos.dim(0)),
+                found: format!("{end} positions"),
+                help: "a longer sequence needs a network that was built for it".to_owned(),
+            });
+        }
+        Ok(x.rotary(&cos.slice(0, first..end), &sin.slice(0, first..end)))
+    }
+
+    fn mix(
+        &self,
+        cx: &mut Context<'_, F>,
+        q: &Var<F>,
+        k: &Var<F>,
+        v: &Var<F>,
+        mask: Option<&Tensor<bool>>,
+    ) -> Result<Var<F>> {
+        let mut options = Attention::new();
+        if self.causal {
+            options = options.causal();
+        }
+        let [batch, heads, queries, _] = <[usize; 4]>::try_from(q.dims()).expect("split in heads");
+        if let Some(mask) = mask {
+            options = options.allow(broadcast(cx, mask, [batch, heads, queries, k.dims()[2]])?);
+        }
+        let y = q.try_attention(k, v, &options)?;
+        let all = heads * y.dims()[3];
+        let y = y.permute(&[0, 2, 1, 3]).reshape([batch, queries, all]);
+        Ok(self.output.apply(cx, &y))
+    }
+}
+
+/// `[batch, time, heads · d]` as `[batch, heads, time, d]`, without a copy.
+fn split_heads<F: Float>(x: &Var<F>, heads: usize) -> Var<F> {
+    let [batch, time, all] = <[usize; 3]>::try_from(x.dims()).expect("checked");
+    x.reshape([batch, time, heads, all / heads])
+        .permute(&[0, 2, 1, 3])
+}
+
+/// A mask as `[batch, heads, queries, keys]`, axes that it does not have with extent 1.
+fn broadcast<F: Float>(
+    cx: &Context<'_, F>,
+    mask: &Tensor<bool>,
+    [batch, heads, queries, keys]: [usize; 4],
+) -> Result<Tensor<bool>> {
+    let shape = match *mask.dims() {
+        [b, k] => Some([b, 1, 1, k]),
+        [b, q, k] => Some([b, 1, q, k]),
+        [b, h, q, k] => Some([b, h, q, k]),
+        _ => None,
+    };
+    let fits = |extent: usize, whole: usize| extent == whole || extent == 1;
+    match shape {
+        Some(shape @ [b, h, q, k])
+            if fits(b, batch) && fits(h, heads) && fits(q, queries) && k == keys =>
+        {
+            Ok(mask.reshape(shape))
+        }
+        _ => Err(Error::Data {
+            place: cx.place(),
+            expected: format!(
+                "a mask [{batch}, {keys}], [{batch}, {queries}, {keys}] or [{batch}, {heads}, {queries}, {keys}]"
+            ),
+            found: mask.shape().to_string(),
+            help: "a mask says for each key whether it counts: [batch, keys] for padded sequences"
+                .to_owned(),
+        }),
+    }
+}
+
+/// What attention is given: `x`, a context if there is one, a mask if there is one.
+type Operands<'a, F> = (&'a Var<F>, Option<&'a Var<F>>, Option<&'a Tensor<bool>>);
+
+pub(super) fn operands<'a, F: Float>(
+    cx: &Context<'_, F>,
+    inputs: &'a [Value<F>],
+) -> Result<Operands<'a, F>> {
+    match inputs {
+        [Value::Float(x)] => Ok((x, None, None)),
+        [Value::Float(x), Value::Mask(mask)] => Ok((x, None, Some(mask))),
+        [Value::Float(x), Value::Float(context)] => Ok((x, Some(context), None)),
+        [Value::Float(x), Value::Float(context), Value::Mask(mask)] => {
+            Ok((x, Some(context), Some(mask)))
+        }
+        _ => Err(not_one(
+            cx,
+            inputs,
+            "one tensor of numbers, perhaps with a context and a mask",
+        )),
+    }
+}
+
+impl<F: Float> Module<F> for AttentionModule<F> {
+    fn forward(&self, cx: &mut Context<'_, F>, inputs: &[Value<F>]) -> Result<Vec<Value<F>>> {
+        let (x, context, mask) = operands(cx, inputs)?;
+        Ok(vec![Value::Float(self.attend(cx, x, context, mask)?)])
+    }
+
+    fn streaming(&self) -> Streaming<'_, F> {
+        if self.is_streamable() {
+            Streaming::Stateful(self)
+        } else {
+            Streaming::Whole
+        }
+    }
+}
+
+impl<F: Float> StreamModule<F> for AttentionModule<F> {
+    fn forward_from(
+        &self,
+        cx: &mut Context<'_, F>,
+        inputs: &[Value<F>],
+        memory: Memory<F>,
+    ) -> Result<(Value<F>, Memory<F>)> {
+        let (x, context, mask) = operands(cx, inputs)?;
+        let (y, memory) = self.attend_from(cx, x, context, mask, memory)?;
+        Ok((Value::Float(y), memory))
+    }
+}
