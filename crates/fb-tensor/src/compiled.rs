@@ -6,10 +6,15 @@
 
 use crate::element::Float;
 use crate::error::Result;
+use crate::fused::norm::{ChannelNorm, ChannelNormed, NormGradients, RowNorm, RowNormed};
+use crate::fused::{self, norm};
+use crate::index::add_rows_slices;
 use crate::kernels::gemm::{self, MatMut, MatRef};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
-use crate::reduce::{FoldLoops, fold_slice, log_softmax, softmax};
+use crate::reduce::{
+    FoldLoops, chain_log_softmax, chain_softmax, fold_slice, log_softmax, softmax,
+};
 use crate::tensor::Tensor;
 
 /// A type for each floating-point type, so that a table can be chosen by it.
@@ -29,9 +34,47 @@ pub struct Kernels<F: Float> {
     pub(crate) not_finite: fn(&[F]) -> f64,
     pub(crate) product: fn(F, MatRef<'_, F>, MatRef<'_, F>, bool, MatMut<'_, F>),
     pub(crate) products: fn(F, &[(MatRef<'_, F>, MatRef<'_, F>)], bool, MatMut<'_, F>),
-    pub(crate) softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
+    pub(crate) softmax: fn(&Tensor<F>, usize, F) -> Tensor<F>,
+    pub(crate) chain_softmax: fn(&Tensor<F>, Tensor<F>, usize, F) -> Tensor<F>,
+    pub(crate) masked_softmax: fn(&Tensor<F>, F, &Tensor<bool>) -> Tensor<F>,
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
+    pub(crate) chain_log_softmax: fn(&Tensor<F>, Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) chain_cross_entropy: fn(&Tensor<F>, &Tensor<i64>, &Tensor<F>) -> Result<Tensor<F>>,
+    pub(crate) expected_losses: fn(&Tensor<F>, &Tensor<F>) -> (Tensor<F>, Tensor<F>),
+    pub(crate) chain_expected_losses: fn(&Tensor<F>, &Tensor<F>, &Tensor<F>) -> Tensor<F>,
+    pub(crate) row_norm: fn(
+        &RowNorm,
+        &Tensor<F>,
+        Option<&Tensor<F>>,
+        Option<&Tensor<F>>,
+        Option<&Tensor<F>>,
+    ) -> Result<RowNormed<F>>,
+    pub(crate) row_norm_backward: fn(
+        &RowNorm,
+        &Tensor<F>,
+        &Tensor<F>,
+        Option<&Tensor<F>>,
+        &Tensor<F>,
+        Option<Tensor<F>>,
+    ) -> NormGradients<F>,
+    pub(crate) channel_norm: fn(
+        &ChannelNorm,
+        &Tensor<F>,
+        Option<(&Tensor<F>, &Tensor<F>)>,
+        Option<&Tensor<F>>,
+        Option<&Tensor<F>>,
+    ) -> Result<ChannelNormed<F>>,
+    pub(crate) channel_norm_backward: fn(
+        &ChannelNorm,
+        &Tensor<F>,
+        &Tensor<F>,
+        bool,
+        Option<&Tensor<F>>,
+        &Tensor<F>,
+        Option<Tensor<F>>,
+    ) -> NormGradients<F>,
+    pub(crate) add_rows: fn(&[F], usize, &[i64], Option<usize>, &mut [F]),
     pub(crate) sgd: fn(SgdStep<F>, &mut [F], &[F], Option<&mut [F]>),
     pub(crate) adam: fn(AdamStep<F>, &mut [F], &[F], &mut [F], &mut [F]),
     pub(crate) rms_prop:
@@ -50,8 +93,19 @@ impl<F: Float> Kernels<F> {
             product: gemm::product,
             products: gemm::products,
             softmax,
+            chain_softmax,
+            masked_softmax: fused::masked_softmax,
             log_softmax,
-            cross_entropy: crate::fused::softmax_cross_entropy,
+            chain_log_softmax,
+            cross_entropy: fused::softmax_cross_entropy,
+            chain_cross_entropy: fused::chain_softmax_cross_entropy,
+            expected_losses: fused::expected_losses,
+            chain_expected_losses: fused::chain_expected_losses,
+            row_norm: norm::rows_forward,
+            row_norm_backward: norm::rows_backward,
+            channel_norm: norm::channels_forward,
+            channel_norm_backward: norm::channels_backward,
+            add_rows: add_rows_slices,
             sgd: optimizer::sgd_loops,
             adam: optimizer::adam_loops,
             rms_prop: optimizer::rms_prop_loops,

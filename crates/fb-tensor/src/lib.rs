@@ -38,6 +38,13 @@ pub mod ops {
     pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
 }
 
+/// Normalisation with what its gradient needs; the methods of [`Tensor`] that are named so use it.
+pub mod norm {
+    pub use crate::fused::norm::{
+        ChannelNorm, ChannelNormed, NormGradients, Over, RowNorm, RowNormed,
+    };
+}
+
 /// Fused update passes of optimizers.
 pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
@@ -46,6 +53,7 @@ pub mod optimizer {
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};
+pub use index::add_rows;
 pub use kernels::{InstructionSet, instruction_set};
 pub use linalg::sum_of_products;
 pub use ndarray;

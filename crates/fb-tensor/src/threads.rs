@@ -3,6 +3,8 @@
 //! Entering the pool from outside costs 20–30 µs, splitting work inside it a fraction of a microsecond, so training
 //! loops enter once with [`enter`] and stay inside.
 
+use std::ops::Range;
+
 /// Work worth splitting inside the pool, in nanoseconds of one core.
 const SPLIT_INSIDE_NS: usize = 20_000;
 /// Work worth entering the pool for from outside.
@@ -81,5 +83,53 @@ fn split_mut<T: Send>(
     rayon::join(
         || split_mut(start, low, chunk, work),
         || split_mut(start + middle, high, chunk, work),
+    );
+}
+
+/// Hands `work` the same part of several outputs, one part after the other; over the pool if `nanoseconds` of work in
+/// all are worth it.
+///
+/// Part `i` of each output ends where `starts(i + 1)` says, counted from where the first part starts. The parts do not
+/// depend on the number of threads.
+pub(crate) fn for_each_part_mut<T: Send, const N: usize>(
+    outputs: [&mut [T]; N],
+    parts: usize,
+    nanoseconds: usize,
+    starts: impl Fn(usize) -> [usize; N] + Sync,
+    work: impl Fn(usize, [&mut [T]; N]) + Sync,
+) {
+    let split = parts > 1 && worth_splitting(nanoseconds);
+    split_parts(outputs, 0..parts, split, &starts, &work);
+}
+
+fn split_parts<T: Send, const N: usize>(
+    mut outputs: [&mut [T]; N],
+    parts: Range<usize>,
+    split: bool,
+    starts: &(dyn Fn(usize) -> [usize; N] + Sync),
+    work: &(dyn Fn(usize, [&mut [T]; N]) + Sync),
+) {
+    let mut take = |from: usize, to: usize| {
+        let (from, to) = (starts(from), starts(to));
+        let mut output = 0;
+        outputs.each_mut().map(|rest| {
+            let (part, after) = std::mem::take(rest).split_at_mut(to[output] - from[output]);
+            *rest = after;
+            output += 1;
+            part
+        })
+    };
+    if !split || parts.len() <= 1 {
+        for part in parts {
+            work(part, take(part, part + 1));
+        }
+        return;
+    }
+    let middle = parts.start + parts.len() / 2;
+    let low = take(parts.start, middle);
+    let high = take(middle, parts.end);
+    rayon::join(
+        || split_parts(low, parts.start..middle, split, starts, work),
+        || split_parts(high, middle..parts.end, split, starts, work),
     );
 }

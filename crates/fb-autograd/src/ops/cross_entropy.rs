@@ -41,7 +41,7 @@ impl<F: Float> Var<F> {
         let (losses, probabilities) = self.tensor().try_softmax_cross_entropy(labels)?;
         let labels = labels.contiguous();
         Ok(unary(self, losses, move |g| {
-            gradient_by_scores(&probabilities, &labels, &g)
+            Tensor::chain_softmax_cross_entropy(&probabilities, &labels, &g)
         }))
     }
 
@@ -58,74 +58,12 @@ impl<F: Float> Var<F> {
     #[track_caller]
     #[must_use]
     pub fn softmax_cross_entropy_with(&self, targets: &Tensor<F>) -> Self {
-        assert!(
-            self.shape() == targets.shape() && targets.rank() == 2,
-            "softmax_cross_entropy_with: scores of shape {} and targets of shape {}; both must be [n, classes]",
-            self.shape(),
-            targets.shape()
-        );
-        let logarithms = self.tensor().log_softmax(1);
-        let targets = targets.contiguous();
-        let losses = Tensor::filled_by([targets.dim(0)], |out| {
-            for (loss, (t, y)) in out.iter_mut().zip(rows(&targets).zip(rows(&logarithms))) {
-                // What is impossible and not expected costs nothing, where 0 · −∞ would be NaN.
-                let expected = t.iter().zip(y).filter(|(t, _)| **t != F::ZERO);
-                *loss = -expected.map(|(&t, &y)| t * y).sum::<F>();
-            }
-        });
+        let (losses, logarithms) = self.tensor().softmax_cross_entropy_with(targets);
+        let targets = targets.clone();
         unary(self, losses, move |g| {
-            gradient_by_logits(&logarithms, &targets, &g)
+            Tensor::chain_softmax_cross_entropy_with(&logarithms, &targets, &g)
         })
     }
-}
-
-/// `g · (softmax − one_hot)` of each row.
-fn gradient_by_scores<F: Float>(
-    probabilities: &Tensor<F>,
-    labels: &Tensor<i64>,
-    g: &Tensor<F>,
-) -> Tensor<F> {
-    let labels = labels.as_slice().expect("made contiguous");
-    let classes = probabilities.dim(1);
-    Tensor::filled_by(*probabilities.shape(), |out| {
-        let out = out
-            .chunks_exact_mut(classes.max(1))
-            .zip(rows(probabilities));
-        for ((out, p), (&label, g)) in out.zip(labels.iter().zip(g.iter())) {
-            out.iter_mut().zip(p).for_each(|(y, &p)| *y = g * p);
-            out[label as usize] -= g;
-        }
-    })
-}
-
-/// `g · (softmax · Σ t − t)` of each row.
-fn gradient_by_logits<F: Float>(
-    logarithms: &Tensor<F>,
-    targets: &Tensor<F>,
-    g: &Tensor<F>,
-) -> Tensor<F> {
-    let mut result = logarithms.exp();
-    let classes = targets.dim(1).max(1);
-    for ((y, t), g) in result
-        .make_mut()
-        .chunks_exact_mut(classes)
-        .zip(rows(targets))
-        .zip(g.iter())
-    {
-        let total: F = t.iter().copied().sum();
-        y.iter_mut()
-            .zip(t)
-            .for_each(|(y, &t)| *y = g * (total * *y - t));
-    }
-    result
-}
-
-/// The rows of a contiguous matrix.
-fn rows<F: Float>(matrix: &Tensor<F>) -> impl Iterator<Item = &[F]> {
-    matrix
-        .as_slice()
-        .expect("made contiguous")
-        .chunks_exact(matrix.dim(1).max(1))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::node::part;
 use crate::var::Var;
-use fb_tensor::{Float, MAX_RANK, Shape, Tensor};
+use fb_tensor::{Float, MAX_RANK, Result, Shape, Tensor, add_rows};
 
 impl<F: Float> Var<F> {
     /// For each index, the element that it names along the axis: `y[i, j] = x[i, index[i, j]]` for axis 1 of two; see
@@ -69,6 +69,8 @@ impl<F: Float> Var<F> {
     /// The rows that indices of any shape name: what their one-hot vectors times this matrix would give, without the
     /// product. An embedding table.
     ///
+    /// The row `padding` is looked up like any other and gets no gradient.
+    ///
     /// # Shapes
     /// - `self`: `[rows, width]`
     /// - `index`: `[…]`
@@ -80,24 +82,35 @@ impl<F: Float> Var<F> {
     /// let tape = Tape::new();
     /// let table = tape.leaf(Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
     /// let tokens = Tensor::from([[1_i64, 0, 1]]);
-    /// let y = table.embedding(&tokens);
+    /// let y = table.embedding(&tokens, None);
     /// assert_eq!(y.dims(), [1, 3, 2]);
     /// assert_eq!(y.sum().backward().get(&table).unwrap().to_vec(), [1.0, 1.0, 2.0, 2.0]);
     /// ```
     ///
     /// # Panics
-    /// If there are not two axes, the result would have too many, or an index names no row.
+    /// If there are not two axes, the result would have too many, an index names no row (negative ones do not), or
+    /// `padding` does not.
     #[track_caller]
     #[must_use]
-    pub fn embedding(&self, index: &Tensor<i64>) -> Self {
-        assert_eq!(
-            self.tensor().rank(),
-            2,
-            "embedding: the table has two axes, found shape {}",
-            self.shape()
-        );
-        let shape = index.shape().with_inserted(index.rank(), self.dims()[1]);
-        self.index_select(0, &index.flatten()).reshape(shape)
+    pub fn embedding(&self, index: &Tensor<i64>, padding: Option<usize>) -> Self {
+        match self.try_embedding(index, padding) {
+            Ok(rows) => rows,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`Var::embedding`] for indices that come from data.
+    ///
+    /// # Errors
+    /// There are not two axes, the result would have too many, an index names no row (negative ones do not), or
+    /// `padding` does not.
+    #[track_caller]
+    pub fn try_embedding(&self, index: &Tensor<i64>, padding: Option<usize>) -> Result<Self> {
+        let output = self.tensor().try_embedding(index, padding)?;
+        let index = index.clone();
+        Ok(part(self, output, move |g, sum| {
+            add_rows(sum, &index, &g, padding)
+        }))
     }
 }
 
@@ -189,11 +202,21 @@ mod tests {
         let table = tape.leaf(Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
         let index = Tensor::from([[2_i64, 0], [2, 1]]);
         let cotangent = Tensor::from([[[1.0, -2.0], [3.0, 0.5]], [[2.0, 2.0], [0.0, 1.0]]]);
-        let picked = table.embedding(&index);
+        let picked = table.embedding(&index, None);
         let product = crate::Var::constant(Tensor::one_hot(&index, 3)).matmul(&table);
         assert_eq!(picked.tensor(), product.tensor());
         let a = tape.gradients(&[(&picked, cotangent.clone())]);
         let b = tape.gradients(&[(&product, cotangent)]);
         assert_eq!(a.get(&table), b.get(&table));
+    }
+
+    #[test]
+    fn padding_is_looked_up_and_gets_no_gradient() {
+        let tape = Tape::new();
+        let table = tape.leaf(Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+        let y = table.embedding(&Tensor::from([1_i64, 0, 1]), Some(1));
+        assert_eq!(y.tensor().to_vec(), [3.0, 4.0, 1.0, 2.0, 3.0, 4.0]);
+        let gradient = y.sum().backward().take(&table).unwrap();
+        assert_eq!(gradient.to_vec(), [1.0, 1.0, 0.0, 0.0]);
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod index;
 mod join;
 mod node;
+mod norm;
 mod pad;
 mod permute;
 mod product;

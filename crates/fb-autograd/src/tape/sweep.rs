@@ -79,6 +79,14 @@ impl<F: Float> Sweep<F> {
         add(sum.make_mut());
     }
 
+    /// Takes away the sum of what has arrived at the node, for an operation that adds its share in the pass that computes
+    /// it and gives the new sum back to [`Sweep::add`].
+    #[inline]
+    pub(crate) fn take(&mut self, node: u32) -> Option<Tensor<F>> {
+        let position = self.slots[node as usize].checked_sub(1)?;
+        self.live[position as usize].sum.take()
+    }
+
     /// Adds `xᵀ·g` to what has arrived at the node, when the walk gets there.
     #[inline]
     pub(crate) fn add_product(&mut self, node: u32, x: Tensor<F>, g: Tensor<F>) {

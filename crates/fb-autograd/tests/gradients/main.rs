@@ -7,6 +7,7 @@ mod arithmetic;
 mod complete;
 mod elementwise;
 mod losses;
+mod norms;
 mod structure;
 mod views;
 
@@ -101,6 +102,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(arithmetic::rows());
     rows.extend(structure::rows());
     rows.extend(losses::rows());
+    rows.extend(norms::rows());
     rows
 }
 
@@ -127,4 +129,9 @@ fn structural_operations() {
 #[test]
 fn losses() {
     losses::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn normalisations() {
+    norms::rows().iter().for_each(Row::check);
 }

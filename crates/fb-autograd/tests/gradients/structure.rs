@@ -58,6 +58,23 @@ fn reductions() -> Vec<Row> {
         rows.push(row("softmax", cube(), move |v| v[0].softmax(axis)));
         rows.push(row("log_softmax", cube(), move |v| v[0].log_softmax(axis)));
     }
+    rows.push(row("masked_softmax of everything", cube(), |v| {
+        v[0].masked_softmax(0.7, None)
+    }));
+    rows.push(row("masked_softmax by a negative scale", cube(), |v| {
+        v[0].masked_softmax(-0.7, None)
+    }));
+    let masks = [
+        Tensor::from([true, false, true, true]),
+        Tensor::from([[true], [false], [true]]),
+        Tensor::from([[true, false, false, true]; 3]),
+        Tensor::from([[[true, false, true, true]; 3], [[false; 4]; 3]]),
+    ];
+    for mask in masks {
+        rows.push(row("masked_softmax", cube(), move |v| {
+            v[0].masked_softmax(1.3, Some(&mask))
+        }));
+    }
     rows
 }
 
@@ -180,7 +197,11 @@ fn selections() -> Vec<Row> {
         }),
         row("select_rows", cube(), |v| v[0].select_rows(&[1, 1, 0])),
         row("embedding", matrix(), |v| {
-            v[0].embedding(&Tensor::from([[3_i64, 3], [0, 1]]))
+            v[0].embedding(&Tensor::from([[3_i64, 3], [0, 1]]), None)
+        }),
+        row("try_embedding of a sequence, used twice", matrix(), |v| {
+            let index = Tensor::from([1_i64, 2, 1]);
+            v[0].try_embedding(&index, None).unwrap() * v[0].embedding(&index, None)
         }),
     ]
 }

@@ -1,6 +1,11 @@
 //! Several operations in one pass, where layers and losses spend their time.
 
 mod linear;
+mod masked_softmax;
+pub(crate) mod norm;
 mod softmax_cross_entropy;
 
-pub(crate) use softmax_cross_entropy::softmax_cross_entropy;
+pub(crate) use masked_softmax::masked_softmax;
+pub(crate) use softmax_cross_entropy::{
+    chain_expected_losses, chain_softmax_cross_entropy, expected_losses, softmax_cross_entropy,
+};

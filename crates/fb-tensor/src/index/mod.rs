@@ -1,11 +1,15 @@
 //! Elements picked by index, and tensors joined, padded and repeated.
 
+mod embedding;
 mod gather;
 mod join;
 mod one_hot;
 mod pad;
 mod select;
 mod triangle;
+
+pub use embedding::add_rows;
+pub(crate) use embedding::add_rows_slices;
 
 use crate::element::Element;
 use crate::error::{Error, Result};

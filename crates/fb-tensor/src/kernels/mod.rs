@@ -9,10 +9,12 @@ mod dispatch;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
+pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
+pub(crate) mod scatter;
 pub(crate) mod softmax;
 
 pub use dispatch::{InstructionSet, instruction_set};

@@ -151,6 +151,51 @@ pub(super) fn total<F: Float, O: Fold<F>>(op: O, values: &[F]) -> f64 {
         .expect("several blocks")
 }
 
+/// Sums of functions `f` of the elements at the same place of several slices of one length, in the order of a fold.
+#[inline(always)]
+pub(super) fn sums<F: Float, const N: usize, const M: usize>(
+    inputs: [&[F]; N],
+    f: impl Fn([F; N]) -> [F; M],
+) -> [f64; M] {
+    let length = inputs[0].len();
+    let mut totals = [0.0; M];
+    let mut from = 0;
+    while from < length {
+        let end = (from + BLOCK).min(length);
+        let part = inputs.map(|input| &input[from..end]);
+        let mut lanes = [[F::ZERO; LANES]; M];
+        let whole = (end - from) / LANES * LANES;
+        for start in (0..whole).step_by(LANES) {
+            let rows: [&[F; LANES]; N] =
+                part.map(|input| input[start..].first_chunk().expect("a whole round"));
+            for lane in 0..LANES {
+                let values = f(rows.map(|row| row[lane]));
+                for (lanes, value) in lanes.iter_mut().zip(values) {
+                    lanes[lane] += value;
+                }
+            }
+        }
+        for (lane, at) in (whole..end - from).enumerate() {
+            let values = f(part.map(|input| input[at]));
+            for (lanes, value) in lanes.iter_mut().zip(values) {
+                lanes[lane] += value;
+            }
+        }
+        for (total, lanes) in totals.iter_mut().zip(&mut lanes) {
+            let mut half = LANES / 2;
+            while half > 0 {
+                for i in 0..half {
+                    lanes[i] += lanes[i + half];
+                }
+                half /= 2;
+            }
+            *total += lanes[0].to_f64();
+        }
+        from = end;
+    }
+    totals
+}
+
 multiversion! {
     /// The fold of each part of `length` elements, at most [`BLOCK`]; the last may be shorter.
     fn fold_parts [F: Float, O: Fold<F>] (op: O, values: &[F], length: usize, output: &mut [f64]) {

@@ -11,5 +11,5 @@ mod sum_to;
 mod whole;
 
 pub(crate) use fold_axes::FoldLoops;
-pub(crate) use softmax::{log_softmax, softmax};
+pub(crate) use softmax::{chain_log_softmax, chain_softmax, log_softmax, softmax};
 pub(crate) use whole::fold_slice;

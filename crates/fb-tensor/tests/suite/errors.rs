@@ -243,3 +243,67 @@ fn sizes_beyond_reason() {
         "stack: 7 axes, but a tensor has at most 6\n  help: merge neighbouring axes with reshape"
     );
 }
+
+#[test]
+fn normalisations() {
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 3]).layer_norm(
+            Some(&Tensor::zeros([2])),
+            None,
+            1e-5
+        ))),
+        "layer_norm: [2, 3] and [2] do not fit\n  help: statistics, weight and bias have one number for each position of the last axis"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::scalar(1.0).rms_norm(None, 1e-5))),
+        "rms_norm: axis 0 is out of range for shape []"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 3]).add_layer_norm(
+            &Tensor::zeros([3]),
+            None,
+            None,
+            1e-5
+        ))),
+        "add_layer_norm: [2, 3] and [3] do not fit\n  help: what is added has the same shape"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 6]).group_norm(0, None, None, 1e-5))),
+        "group_norm: the 6 channels of shape [2, 6] do not split into 0 equal groups"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([6]).group_norm(2, None, None, 1e-5))),
+        "group_norm: expected [batch, …, channel], found shape [6]"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 3]).batch_norm_with(
+            &Tensor::zeros([3]),
+            &Tensor::zeros([1]),
+            None,
+            None,
+            1e-5
+        ))),
+        "batch_norm: [2, 3] and [1] do not fit\n  help: statistics, weight and bias have one number for each position of the last axis"
+    );
+}
+
+#[test]
+fn embeddings() {
+    let table = Tensor::zeros([4, 3]);
+    let index = Tensor::from([[0_i64, 3], [4, 1]]);
+    assert_eq!(
+        table.try_embedding(&index, None).unwrap_err().to_string(),
+        "embedding: index 4 at [1, 0] is out of range for axis 0 of shape [4, 3]"
+    );
+    assert_eq!(
+        table
+            .try_embedding(&Tensor::from([0_i64]), Some(4))
+            .unwrap_err()
+            .to_string(),
+        "embedding: index 4 is out of range for axis 0 of shape [4, 3]"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([4]).embedding(&Tensor::from([0_i64]), None))),
+        "embedding: the table has two axes, found shape [4]"
+    );
+}

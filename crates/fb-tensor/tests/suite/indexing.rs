@@ -142,3 +142,21 @@ fn indices_of_every_type_of_element() {
         [false, true]
     );
 }
+
+proptest! {
+    #![proptest_config(cases(64))]
+
+    #[test]
+    fn an_embedding_is_a_selection_of_rows(lead in vec(0_usize..5, 0..=3), (rows, width) in (1_usize..9, 0_usize..7), s in (styles(), styles())) {
+        let table = view(&[rows, width], &s.0);
+        let index = view_with(&lead, &s.1, |x| ((x + 1.0) / 2.0 * rows as f64) as i64);
+        let got = table.embedding(&index, Some(0));
+        prop_assert_eq!(got.dims(), &[&lead[..], &[width]].concat()[..]);
+        let flat = table.index_select(0, &index.flatten());
+        prop_assert_eq!(got.flatten(), flat.flatten());
+        let mut sum = vec![1.0; rows * width];
+        fb_tensor::add_rows(&mut sum, &index, &got, None);
+        let want = Tensor::ones([rows, width]).index_add(0, &index.flatten(), &flat);
+        prop_assert_eq!(sum, want.to_vec());
+    }
+}

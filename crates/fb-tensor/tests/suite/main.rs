@@ -13,6 +13,7 @@ mod errors;
 mod fused;
 mod indexing;
 mod instruction_sets;
+mod norms;
 mod products;
 mod reductions;
 mod softmax;
