@@ -1,13 +1,13 @@
 //! Positions that look at each other.
 
 use super::misfit;
+use super::projection::Projection;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::module::{
     Built, Context, Layer, Memory, Module, Scope, Spec, StreamModule, Streaming, Value, ValueKind,
     not_one,
 };
-use crate::param::{ParamId, Role};
 use fb_autograd::Var;
 use fb_tensor::{Attention, Float, KvCache, Shape, Tensor};
 use serde::{Deserialize, Serialize};
@@ -182,31 +182,15 @@ impl MultiHeadAttention {
             ));
         }
         let source = context.unwrap_or(x);
-        let mut projection = |name: &str, from: usize, to: [usize; 2]| {
-            let all = Shape::try_new(&to)?.elements();
-            let shape = Shape::try_new(&[from, all])?;
-            scope.inside(name, |scope| {
-                Ok(Projection {
-                    weight: scope.param("weight", shape, &self.weight_init, Role::Weight)?,
-                    bias: match self.bias {
-                        true => Some(scope.param(
-                            "bias",
-                            [all],
-                            &Initializer::Zeros,
-                            Role::Bias,
-                        )?),
-                        false => None,
-                    },
-                })
-            })
-        };
-        let [query, key, value] = [
-            projection("query", width, [heads, head])?,
-            projection("key", source[1], [shared, head])?,
-            projection("value", source[1], [shared, head])?,
-        ];
-        let all = Shape::try_new(&[heads, head])?.elements();
-        let output = projection("output", all, [1, width])?;
+        let (all, kept) = (
+            Shape::try_new(&[heads, head])?.elements(),
+            shared * head,
+        );
+        let mut map = |name, ends| Projection::build(scope, name, ends, &self.weight_init, self.bias);
+        let query = map("query", [width, all])?;
+        let key = map("key", [source[1], kept])?;
+        let value = map("value", [source[1], kept])?;
+        let output = map("output", [all, width])?;
         Ok(AttentionModule {
             query,
             key,
@@ -284,21 +268,6 @@ impl Layer for MultiHeadAttention {
     }
 }
 
-/// A matrix and perhaps a bias.
-#[derive(Debug)]
-struct Projection {
-    weight: ParamId,
-    bias: Option<ParamId>,
-}
-
-impl Projection {
-    fn apply<F: Float>(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Var<F> {
-        let weight = cx.param(self.weight);
-        let bias = self.bias.map(|id| cx.param(id));
-        x.linear(&weight, bias.as_ref())
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct AttentionModule<F: Float> {
     query: Projection,
@@ -369,18 +338,17 @@ impl<F: Float> AttentionModule<F> {
         self.causal || self.context.is_some()
     }
 
+    /// Checks that `x` is a sequence of the width that the layer was built for.
+    pub(super) fn check_input(&self, cx: &Context<'_, F>, x: &Var<F>) -> Result<()> {
+        sequence(cx, x, &self.input)
+    }
+
     fn check(&self, cx: &Context<'_, F>, x: &Var<F>, context: Option<&Var<F>>) -> Result<()> {
-        let sequence = |x: &Var<F>, input: &Shape| {
-            if x.shape().len() == 3 && x.shape()[1] > 0 && x.shape()[2] == input[1] {
-                return Ok(());
-            }
-            Err(misfit::error(cx, x, input, "a sequence has time and width"))
-        };
-        sequence(x, &self.input)?;
+        self.check_input(cx, x)?;
         match (context, &self.context) {
             (None, None) => Ok(()),
             (Some(context), Some(input)) => {
-                sequence(context, input)?;
+                sequence(cx, context, input)?;
                 if context.shape()[0] == x.shape()[0] {
                     return Ok(());
                 }
@@ -461,6 +429,13 @@ impl<F: Float> AttentionModule<F> {
         let y = y.permute(&[0, 2, 1, 3]).reshape([batch, queries, all]);
         Ok(self.output.apply(cx, &y))
     }
+}
+
+fn sequence<F: Float>(cx: &Context<'_, F>, x: &Var<F>, input: &Shape) -> Result<()> {
+    if x.shape().len() == 3 && x.shape()[1] > 0 && x.shape()[2] == input[1] {
+        return Ok(());
+    }
+    Err(misfit::error(cx, x, input, "a sequence has time and width"))
 }
 
 /// `[batch, time, heads · d]` as `[batch, heads, time, d]`, without a copy.

@@ -4,9 +4,7 @@ use super::misfit;
 use super::norm::{Affine, check_epsilon};
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::module::{
-    Built, Context, Layer, Mode, Scope, SimpleModule, Spec, Streaming, simple,
-};
+use crate::module::{Built, Context, Layer, Mode, Scope, SimpleModule, Spec, Streaming, simple};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
 use fb_tensor::{Float, Shape, Tensor};
@@ -221,7 +219,10 @@ mod tests {
         let run = |network: &crate::Network, mode| {
             let mut cx = Context::new(network.params(), Tape::new(), mode);
             let y = network.forward(&mut cx, x.clone()).unwrap();
-            (y.as_float().unwrap().tensor().clone(), cx.take_buffer_updates().len())
+            (
+                y.as_float().unwrap().tensor().clone(),
+                cx.take_buffer_updates().len(),
+            )
         };
         let (evaluated, none) = run(&network, Mode::Eval);
         let (trained, two) = run(&network, Mode::Train);

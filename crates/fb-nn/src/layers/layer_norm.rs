@@ -3,9 +3,7 @@
 use super::misfit;
 use super::norm::{Affine, check_epsilon};
 use crate::error::Result;
-use crate::module::{
-    Built, Context, Layer, Scope, SimpleModule, Spec, Streaming, simple,
-};
+use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, Streaming, simple};
 use fb_autograd::Var;
 use fb_tensor::{Float, Shape};
 use serde::{Deserialize, Serialize};
