@@ -4,6 +4,7 @@
 //! splits over threads that took most of the build time of every crate above. So the big functions are reached through
 //! tables of pointers, and the tables are statics of this crate.
 
+use crate::attention::{self, Attention, Forward};
 use crate::element::Float;
 use crate::error::Result;
 use crate::fused::norm::{ChannelNorm, ChannelNormed, NormGradients, RowNorm, RowNormed};
@@ -12,6 +13,7 @@ use crate::index::add_rows_slices;
 use crate::kernels::gemm::{self, MatMut, MatRef};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
+use crate::kernels::rotary::Pairing;
 use crate::reduce::{
     FoldLoops, chain_log_softmax, chain_softmax, fold_slice, log_softmax, softmax,
 };
@@ -75,6 +77,17 @@ pub struct Kernels<F: Float> {
         Option<Tensor<F>>,
     ) -> NormGradients<F>,
     pub(crate) add_rows: fn(&[F], usize, &[i64], Option<usize>, &mut [F]),
+    pub(crate) attention:
+        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, &Attention<F>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) attention_backward: fn(
+        [&Tensor<F>; 3],
+        &Attention<F>,
+        Forward<'_, F>,
+        &Tensor<F>,
+        [bool; 3],
+    ) -> [Option<Tensor<F>>; 3],
+    pub(crate) rotary:
+        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, Pairing, &'static str) -> Result<Tensor<F>>,
     pub(crate) sgd: fn(SgdStep<F>, &mut [F], &[F], Option<&mut [F]>),
     pub(crate) adam: fn(AdamStep<F>, &mut [F], &[F], &mut [F], &mut [F]),
     pub(crate) rms_prop:
@@ -106,6 +119,9 @@ impl<F: Float> Kernels<F> {
             channel_norm: norm::channels_forward,
             channel_norm_backward: norm::channels_backward,
             add_rows: add_rows_slices,
+            attention: attention::forward,
+            attention_backward: attention::backward,
+            rotary: attention::rotary,
             sgd: optimizer::sgd_loops,
             adam: optimizer::adam_loops,
             rms_prop: optimizer::rms_prop_loops,

@@ -5,6 +5,7 @@
 //! [`for_each_unary_op`]); what records them is the crate above, `fb-autograd`.
 #![deny(unsafe_code)]
 
+mod attention;
 mod compiled;
 mod display;
 mod element;
@@ -50,6 +51,7 @@ pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 }
 
+pub use attention::{Attention, AttentionMask, KvCache};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};

@@ -133,3 +133,24 @@ fn split_parts<T: Send, const N: usize>(
         || split_parts(high, middle..parts.end, split, starts, work),
     );
 }
+
+/// Calls `work` with each number below `count`; over the pool if `nanoseconds` of work in all are worth it.
+pub(crate) fn for_each(count: usize, nanoseconds: usize, work: impl Fn(usize) + Sync) {
+    if count > 1 && worth_splitting(nanoseconds) {
+        split(0..count, &work);
+    } else {
+        (0..count).for_each(work);
+    }
+}
+
+/// Halves the range until single numbers are left.
+fn split(range: Range<usize>, work: &(dyn Fn(usize) + Sync)) {
+    if range.len() <= 1 {
+        return range.for_each(work);
+    }
+    let middle = range.start + range.len() / 2;
+    rayon::join(
+        || split(range.start..middle, work),
+        || split(middle..range.end, work),
+    );
+}

@@ -1,6 +1,7 @@
 //! The operations: each file holds the forward computation and its vector–Jacobian product side by side.
 
 mod arithmetic;
+mod attention;
 mod binary_cross_entropy;
 mod broadcast;
 mod cross_entropy;
@@ -16,6 +17,7 @@ mod permute;
 mod product;
 mod reduce;
 mod reshape;
+mod rotary;
 mod select;
 mod slice;
 mod softmax;

@@ -6,9 +6,11 @@
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`] |
 //! | shapes | [`Flatten`], [`Reshape`] |
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
+//! | sequences | [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod dense;
 mod dropout;
@@ -26,8 +28,10 @@ mod residual;
 mod rms_norm;
 mod skip;
 mod tied_output;
+mod transformer;
 
 pub use activation::Activation;
+pub use attention::MultiHeadAttention;
 pub use batch_norm::BatchNorm;
 pub use dense::Dense;
 pub use dropout::Dropout;
@@ -42,6 +46,7 @@ pub use residual::Residual;
 pub use rms_norm::RmsNorm;
 pub use skip::Skip;
 pub use tied_output::TiedOutput;
+pub use transformer::{TransformerBlock, TransformerDecoderBlock};
 
 use crate::registry::Registry;
 
@@ -58,10 +63,13 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<GroupNorm>()
         .register_layer::<LayerNorm>()
         .register_layer::<LearnedPositions>()
+        .register_layer::<MultiHeadAttention>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()
         .register_layer::<RmsNorm>()
         .register_layer::<SinusoidalPositions>()
         .register_layer::<Skip>()
-        .register_layer::<TiedOutput>();
+        .register_layer::<TiedOutput>()
+        .register_layer::<TransformerBlock>()
+        .register_layer::<TransformerDecoderBlock>();
 }

@@ -2,7 +2,7 @@
 
 use super::{Context, Module, Value};
 use crate::error::{Error, Result};
-use fb_tensor::Float;
+use fb_tensor::{Float, KvCache};
 
 /// How a layer runs when a sequence comes in pieces along its time axis, the first after the batch.
 #[non_exhaustive]
@@ -42,10 +42,10 @@ pub enum Memory<F: Float = f32> {
     Empty,
     /// How many positions have passed.
     Position(usize),
+    /// The keys and values of the positions that have passed.
+    KeysValues(KvCache<F>),
     /// What the layers within remember, in order.
     Parts(Vec<Memory<F>>),
-    #[doc(hidden)]
-    Never(std::marker::PhantomData<F>),
 }
 
 impl<F: Float> Memory<F> {
@@ -78,7 +78,7 @@ impl<F: Float> Memory<F> {
         let found = match self {
             Self::Empty => "an empty memory".to_owned(),
             Self::Position(passed) => format!("{passed} positions"),
-            Self::Never(_) => String::new(),
+            Self::KeysValues(cache) => format!("keys and values {}", cache.keys().shape()),
             Self::Parts(parts) => format!("what {} layers remember", parts.len()),
         };
         Error::Data {

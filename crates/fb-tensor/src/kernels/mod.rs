@@ -6,6 +6,7 @@
 #[macro_use]
 mod dispatch;
 
+pub(crate) mod attention;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
@@ -14,6 +15,7 @@ pub(crate) mod optimizer;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
+pub(crate) mod rotary;
 pub(crate) mod scatter;
 pub(crate) mod softmax;
 

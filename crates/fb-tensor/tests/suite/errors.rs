@@ -1,6 +1,6 @@
 //! The texts that people meet, word for word.
 
-use fb_tensor::{Shape, Tensor};
+use fb_tensor::{Attention, KvCache, Shape, Tensor};
 
 /// The message of a panic.
 fn panic_text(work: impl FnOnce() + std::panic::UnwindSafe) -> String {
@@ -305,5 +305,111 @@ fn embeddings() {
     assert_eq!(
         panic_text(|| drop(Tensor::zeros([4]).embedding(&Tensor::from([0_i64]), None))),
         "embedding: the table has two axes, found shape [4]"
+    );
+}
+
+#[test]
+fn attention_of_shapes_that_do_not_fit() {
+    let text = |q: &[usize], k: &[usize], v: &[usize], options: Attention| {
+        let [q, k, v] = [q, k, v].map(Tensor::zeros);
+        q.try_attention(&k, &v, &options).unwrap_err().to_string()
+    };
+    let (q, k, plain) = ([2, 4, 5, 8], [2, 2, 6, 8], Attention::new);
+    assert_eq!(
+        text(&[4, 5, 8], &k, &k, plain()),
+        "attention: [4, 5, 8] and [2, 2, 6, 8] do not fit\n  help: queries and keys are [batch, heads, time, width]"
+    );
+    assert_eq!(
+        text(&q, &[3, 2, 6, 8], &k, plain()),
+        "attention: [2, 4, 5, 8] and [3, 2, 6, 8] do not fit\n  help: queries and keys are of the same batch"
+    );
+    assert_eq!(
+        text(&q, &[2, 2, 6, 7], &k, plain()),
+        "attention: [2, 4, 5, 8] and [2, 2, 6, 7] do not fit\n  help: queries and keys have the same width"
+    );
+    let heads = "\n  help: the heads of the keys divide those of the queries";
+    assert_eq!(
+        text(&q, &[2, 3, 6, 8], &[2, 3, 6, 8], plain()),
+        format!("attention: [2, 4, 5, 8] and [2, 3, 6, 8] do not fit{heads}")
+    );
+    assert_eq!(
+        text(&q, &[2, 0, 6, 8], &[2, 0, 6, 8], plain()),
+        format!("attention: [2, 4, 5, 8] and [2, 0, 6, 8] do not fit{heads}")
+    );
+    assert_eq!(
+        text(&q, &k, &[2, 2, 5, 8], plain()),
+        "attention: [2, 2, 6, 8] and [2, 2, 5, 8] do not fit\n  help: there is one value for each key"
+    );
+    assert_eq!(
+        text(&q, &k, &[6, 8], plain()),
+        "attention: [2, 2, 6, 8] and [6, 8] do not fit\n  help: values are [batch, heads, time, width]"
+    );
+    let mask = "do not fit\n  help: a mask broadcasts to [batch, heads, queries, keys]";
+    assert_eq!(
+        text(&q, &k, &k, plain().allow(Tensor::full_of([5, 5], true))),
+        format!("attention: mask [5, 5] and scores [2, 4, 5, 6] {mask}")
+    );
+    assert_eq!(
+        text(&q, &k, &k, plain().add(Tensor::zeros([1, 2, 4, 5, 6]))),
+        format!("attention: mask [1, 2, 4, 5, 6] and scores [2, 4, 5, 6] {mask}")
+    );
+    let [q, k] = [q, k].map(Tensor::zeros);
+    assert_eq!(
+        panic_text(move || drop(q.attention(&k, &Tensor::zeros([2, 2, 5, 8]), &plain()))),
+        "attention: [2, 2, 6, 8] and [2, 2, 5, 8] do not fit\n  help: there is one value for each key"
+    );
+    // A mask of more scores than memory has addresses for.
+    let long = Tensor::zeros([1]).expand([1, 1, 1 << 31, 4]);
+    let options = plain().allow(Tensor::full_of([1], true));
+    let error = long.try_attention(&long, &long, &options).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "attention: shape [1, 1, 2147483648, 2147483648] has more elements than memory can hold"
+    );
+}
+
+#[test]
+fn caches_and_rotations_of_shapes_that_do_not_fit() {
+    let mut cache = KvCache::new(2, 2, 8, 6);
+    let (k, v) = (Tensor::zeros([2, 2, 3, 8]), Tensor::zeros([2, 2, 3, 6]));
+    cache.append(&k, &v);
+    assert_eq!(
+        cache
+            .try_append(&k, &Tensor::zeros([2, 2, 2, 6]))
+            .unwrap_err()
+            .to_string(),
+        "kv_cache.append: cache [2, 2, 3, 6] and [2, 2, 2, 6] do not fit\n  help: new keys and values are [batch, heads, steps, width], like those of the cache but for the steps"
+    );
+    assert!(cache.try_append(&Tensor::zeros([2, 8]), &v).is_err());
+    assert_eq!(
+        cache.try_reorder(&[0, 2]).unwrap_err().to_string(),
+        "kv_cache.reorder: index 2 is out of range for axis 0 of shape [2, 2, 3, 8]"
+    );
+    assert_eq!((cache.len(), cache.batch()), (3, 2));
+
+    let x = Tensor::zeros([2, 5, 8]);
+    let table = |shape: [usize; 2]| Tensor::zeros(shape);
+    let help = "do not fit\n  help: the tables are [time, pairs] for […, time, width], two features of the width for each pair";
+    assert_eq!(
+        x.try_rotary(&table([5, 5]), &table([5, 5]))
+            .unwrap_err()
+            .to_string(),
+        format!("rotary: [2, 5, 8] and [5, 5] {help}")
+    );
+    assert_eq!(
+        x.try_rotary_interleaved(&table([4, 4]), &table([4, 4]))
+            .unwrap_err()
+            .to_string(),
+        format!("rotary_interleaved: [2, 5, 8] and [4, 4] {help}")
+    );
+    assert_eq!(
+        x.try_rotary(&table([5, 4]), &table([5, 3]))
+            .unwrap_err()
+            .to_string(),
+        "rotary: [5, 4] and [5, 3] do not fit\n  help: there is a cosine and a sine for each angle"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::rotary_tables(0..4, 5, 1e4))),
+        "rotary_tables: a width of 5 has no whole pairs"
     );
 }

@@ -8,12 +8,14 @@
     reason = "tables of closures and of expected decimals"
 )]
 
+mod attention;
 mod elementwise;
 mod errors;
 mod fused;
 mod indexing;
 mod instruction_sets;
 mod norms;
+mod positions;
 mod products;
 mod reductions;
 mod softmax;

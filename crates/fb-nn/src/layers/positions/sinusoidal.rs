@@ -42,14 +42,7 @@ impl Layer for SinusoidalPositions {
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         let wanted = "[batch, time, width]";
         let (shape, width) = scope.features(Self::KIND, inputs, 2..=2, wanted)?;
-        let table = Tensor::from_fn(shape, |at| {
-            let angle = at[0] as f64 / 10000_f64.powf((at[1] / 2 * 2) as f64 / width as f64);
-            F::from_f64(if at[1] % 2 == 0 {
-                angle.sin()
-            } else {
-                angle.cos()
-            })
-        });
+        let table = Tensor::sinusoidal_positions_of(0..shape[0], width);
         Ok(Built {
             module: simple(SinusoidalModule {
                 table: Var::constant(table),

@@ -19,7 +19,7 @@ const ROWS: usize = 240;
 /// Columns of the right factor packed together.
 const COLUMNS: usize = 1024;
 /// Up to so many rows the right factor is read where it lies: each of its panels would be read too few times.
-const DIRECT_ROWS: usize = 24;
+pub(crate) const DIRECT_ROWS: usize = 24;
 /// Lines that are a multiple of so many bytes apart share one place of the first cache: a factor that runs like that is
 /// packed before it is read again and again.
 const CROWDED_STRIDE: usize = 4096;
@@ -305,7 +305,12 @@ fn pack_left<F: Float>(
 const TURNED: usize = 16;
 
 /// Copies a matrix to rows of `panel` elements, zeros beyond its columns.
-fn gather<F: Float>(kernel: &MicroKernel<F>, source: MatRef<'_, F>, panel: usize, out: &mut [F]) {
+pub(super) fn gather<F: Float>(
+    kernel: &MicroKernel<F>,
+    source: MatRef<'_, F>,
+    panel: usize,
+    out: &mut [F],
+) {
     let (rows, columns) = (source.rows, source.columns);
     if rows == 0 {
         return;
@@ -367,7 +372,13 @@ fn copy_line<F: Float>(from: &[F], to: &mut [F]) {
             _ => false,
         }
     }
-    if !(whole::<F, 32>(from, to) || whole::<F, 16>(from, to) || whole::<F, 8>(from, to)) {
+    if !(whole::<F, 32>(from, to)
+        || whole::<F, 16>(from, to)
+        || whole::<F, 12>(from, to)
+        || whole::<F, 8>(from, to)
+        || whole::<F, 6>(from, to)
+        || whole::<F, 4>(from, to))
+    {
         to[..from.len()].copy_from_slice(from);
     }
 }

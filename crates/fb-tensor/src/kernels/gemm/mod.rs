@@ -15,6 +15,8 @@ use crate::element::Float;
 use crate::threads;
 use std::ops::Range;
 
+pub(crate) use blocked::DIRECT_ROWS;
+
 /// Products with no more multiply–adds than this, in one block of the inner index, are never packed or split.
 const TINY_MULTIPLY_ADDS: usize = 1024;
 /// Multiply–adds that one core does in a nanosecond, roughly, for [`threads::worth_splitting`].
@@ -59,7 +61,7 @@ impl<'a, F> MatRef<'a, F> {
     }
 
     /// Some of its rows and columns.
-    fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+    pub(crate) fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
         let shift =
             self.row_stride * rows.start as isize + self.column_stride * columns.start as isize;
         Self {
@@ -155,6 +157,33 @@ pub(crate) fn products<F: Float>(
         return;
     }
     split(alpha, factors, accumulate, output(c), multiply_adds);
+}
+
+/// [`product`] on this thread alone: for callers that have split their work already. The bits are the same.
+pub(crate) fn product_here<F: Float>(
+    alpha: F,
+    a: MatRef<'_, F>,
+    b: MatRef<'_, F>,
+    accumulate: bool,
+    c: MatMut<'_, F>,
+) {
+    check_factors(&a, &b, &c);
+    blocked::product(alpha, &[(a, b)], accumulate, output(c));
+}
+
+/// Copies a matrix to rows of `stride` elements, zeros beyond its columns.
+pub(crate) fn gather<F: Float>(source: MatRef<'_, F>, stride: usize, out: &mut [F]) {
+    source.check();
+    assert!(
+        source.columns <= stride && out.len() == source.rows * stride,
+        "{} x {} in {} elements, rows of {stride}",
+        source.rows,
+        source.columns,
+        out.len()
+    );
+    if !out.is_empty() {
+        blocked::gather(tile::micro_kernel::<F>(), source, stride, out);
+    }
 }
 
 /// Panics unless the factors fit together and everything lies in its slice.

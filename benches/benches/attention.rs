@@ -1,0 +1,112 @@
+//! Scaled dot-product attention, forward and with its gradients, a step of cached decoding, and rotary positions.
+#![allow(missing_docs)]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use fb::autograd::{Tape, Var};
+use fb::tensor::random::Key;
+use fb::tensor::{Attention, KvCache, Tensor, threads};
+use std::hint::black_box;
+
+/// Batch, heads, time, width, and whether causal: the `gpt` workload's shape, a longer and a long one.
+const SHAPES: [([usize; 4], bool); 5] = [
+    ([16, 8, 128, 32], true),
+    ([8, 12, 128, 64], false),
+    ([8, 12, 128, 64], true),
+    ([2, 8, 1024, 64], false),
+    ([2, 8, 1024, 64], true),
+];
+
+/// Heads as they come out of a projection: `[batch, time, heads, width]` in memory.
+fn heads([batch, heads, time, width]: [usize; 4], name: &str) -> Tensor {
+    let x = Tensor::normal(
+        [batch, time, heads, width],
+        0.0,
+        1.0,
+        &mut Key::new(1).fold(name).rng(),
+    );
+    x.permute(&[0, 2, 1, 3])
+}
+
+fn options(causal: bool) -> Attention {
+    if causal {
+        Attention::new().causal()
+    } else {
+        Attention::new()
+    }
+}
+
+fn name(shape: [usize; 4], causal: bool) -> String {
+    let extents = shape.map(|n| n.to_string()).join("x");
+    format!("{extents}{}", if causal { " causal" } else { "" })
+}
+
+fn passes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    for (shape, causal) in SHAPES {
+        let [q, k, v, g] = ["q", "k", "v", "g"].map(|name| heads(shape, name));
+        let options = options(causal);
+        let pairs = shape[0] * shape[1] * shape[2] * shape[2] / if causal { 2 } else { 1 };
+        group.throughput(Throughput::Elements((4 * pairs * shape[3]) as u64));
+        let id = BenchmarkId::new("forward", name(shape, causal));
+        group.bench_function(id, |bench| {
+            threads::enter(|| bench.iter(|| black_box(q.attention(&k, &v, &options))))
+        });
+        group.throughput(Throughput::Elements((14 * pairs * shape[3]) as u64));
+        let id = BenchmarkId::new("forward and backward", name(shape, causal));
+        let tape = Tape::new();
+        group.bench_function(id, |bench| {
+            threads::enter(|| {
+                bench.iter(|| {
+                    tape.clear();
+                    let [q, k, v] = [&q, &k, &v].map(|t| tape.leaf(t.clone()));
+                    let y = q.attention(&k, &v, &options);
+                    let loss = Var::custom("loss", &[&y], Tensor::scalar(0.0), {
+                        let g = g.clone();
+                        move |_| vec![Some(g.clone())]
+                    });
+                    black_box(loss.backward())
+                })
+            })
+        });
+    }
+    group.finish();
+}
+
+/// One step with 512 cached ones.
+fn decoding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    let shape = [8, 8, 512, 64];
+    let mut cache = KvCache::new(8, 8, 64, 64).with_capacity(513);
+    cache.append(&heads(shape, "k"), &heads(shape, "v"));
+    let [q, k, v] = ["q", "k", "v"].map(|name| heads([8, 8, 1, 64], name));
+    group.bench_function("cached step after 512", |bench| {
+        threads::enter(|| {
+            bench.iter(|| {
+                cache.append(&k, &v);
+                let y = q.attention(&cache.keys(), &cache.values(), &Attention::new().causal());
+                cache.truncate(512);
+                black_box(y)
+            })
+        })
+    });
+    group.finish();
+}
+
+fn rotary(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    let shape = [16, 8, 128, 32];
+    let x = heads(shape, "q");
+    let (cos, sin) = Tensor::rotary_tables(0..shape[2], shape[3], 10_000.0);
+    group.throughput(Throughput::Elements(x.len() as u64));
+    group.bench_function(BenchmarkId::new("rotary", name(shape, false)), |bench| {
+        threads::enter(|| bench.iter(|| black_box(x.rotary(&cos, &sin))))
+    });
+    let id = BenchmarkId::new("rotary interleaved", name(shape, false));
+    group.bench_function(id, |bench| {
+        threads::enter(|| bench.iter(|| black_box(x.rotary_interleaved(&cos, &sin))))
+    });
+    group.finish();
+}
+
+criterion_group!(benches, passes, decoding, rotary);
+criterion_main!(benches);
