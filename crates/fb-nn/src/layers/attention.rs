@@ -182,11 +182,9 @@ impl MultiHeadAttention {
             ));
         }
         let source = context.unwrap_or(x);
-        let (all, kept) = (
-            Shape::try_new(&[heads, head])?.elements(),
-            shared * head,
-        );
-        let mut map = |name, ends| Projection::build(scope, name, ends, &self.weight_init, self.bias);
+        let (all, kept) = (Shape::try_new(&[heads, head])?.elements(), shared * head);
+        let mut map =
+            |name, ends| Projection::build(scope, name, ends, &self.weight_init, self.bias);
         let query = map("query", [width, all])?;
         let key = map("key", [source[1], kept])?;
         let value = map("value", [source[1], kept])?;
@@ -369,8 +367,9 @@ impl<F: Float> AttentionModule<F> {
                     None => "x alone".to_owned(),
                     Some(_) => "x and a context".to_owned(),
                 },
-                help: "whether there is a context is said by the inputs that the layer is built for"
-                    .to_owned(),
+                help:
+                    "whether there is a context is said by the inputs that the layer is built for"
+                        .to_owned(),
             }),
         }
     }

@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from layers import layers
+
 HERE = Path(__file__).parent
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -490,7 +492,7 @@ def feedback():
     return cases
 
 
-GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback]}
+GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, layers]}
 
 
 def compact(value, depth=2):

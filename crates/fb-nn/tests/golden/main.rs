@@ -1,6 +1,7 @@
 //! Layers, losses and optimizers against PyTorch; `README.md` beside this file describes the values.
 
 mod file;
+mod every_layer;
 mod layers;
 mod losses;
 mod optimizers;

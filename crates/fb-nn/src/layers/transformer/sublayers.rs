@@ -5,9 +5,7 @@ use crate::error::Result;
 use crate::layers::attention::{AttentionModule, operands};
 use crate::layers::dropout::DropoutModule;
 use crate::layers::feed_forward::FeedForwardModule;
-use crate::module::{
-    Context, Memory, Module, Scope, SimpleModule, StreamModule, Streaming, Value,
-};
+use crate::module::{Context, Memory, Module, Scope, SimpleModule, StreamModule, Streaming, Value};
 use fb_autograd::Var;
 use fb_tensor::{Float, Shape, Tensor};
 
