@@ -4,6 +4,7 @@
 //! names. All others stand in the tables here, and [`complete`] fails when an operation is missing from them.
 
 mod arithmetic;
+mod attention;
 mod complete;
 mod elementwise;
 mod losses;
@@ -103,6 +104,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(structure::rows());
     rows.extend(losses::rows());
     rows.extend(norms::rows());
+    rows.extend(attention::rows());
     rows
 }
 
@@ -134,4 +136,9 @@ fn losses() {
 #[test]
 fn normalisations() {
     norms::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn attention_and_positions() {
+    attention::rows().iter().for_each(Row::check);
 }

@@ -492,7 +492,62 @@ def feedback():
     return cases
 
 
-GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, layers]}
+# ------------------------------------------------------------------------------------------------------ attention
+
+
+def attention_case(name, heads, kv_heads, queries, keys, width, value_width, causal=False, scale=None, mask=None, seen=None):
+    """`mask` is what the library gets, `seen` what PyTorch gets in the place of `causal` where the two differ."""
+    generator = seeded(name)
+    draw = lambda *shape: torch.randn(2, *shape, generator=generator).mul(100).round() / 100
+    operands = [draw(heads, queries, width), draw(kv_heads, keys, width), draw(kv_heads, keys, value_width)]
+    upstream = draw(heads, queries, value_width)
+    for operand in operands:
+        operand.requires_grad_()
+    output = F.scaled_dot_product_attention(
+        *operands,
+        attn_mask=mask if seen is None else seen,
+        is_causal=causal and seen is None,
+        scale=scale,
+        enable_gqa=heads != kv_heads,
+    )
+    gradients = torch.autograd.grad((output * upstream).sum(), operands)
+    flags = mask is not None and mask.dtype == torch.bool
+    return {
+        "causal": causal,
+        "scale": scale,
+        "allow": mask.double() if flags else None,
+        "add": None if flags else mask,
+        **dict(zip("qkv", operands)),
+        "upstream": upstream,
+        "output": output,
+        "gradients": dict(zip("qkv", gradients)),
+    }
+
+
+def attention():
+    flags = lambda *shape: torch.rand(*shape, generator=seeded(99)) > 0.4
+    padding = torch.arange(5) < torch.tensor([5, 3])[:, None]
+    blind = torch.ones(4, 5, dtype=torch.bool)
+    blind[2] = False
+    corner = lambda queries, keys: torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)
+    return [
+        attention_case(1, 2, 2, 4, 5, 3, 3),
+        attention_case(2, 2, 2, 4, 5, 3, 6, scale=0.9),
+        attention_case(3, 2, 2, 5, 5, 4, 4, causal=True),
+        # PyTorch's is_causal has the first query stand at the first key, this library's causal the last at the last.
+        attention_case(4, 2, 2, 3, 5, 4, 4, causal=True, seen=corner(3, 5)),
+        attention_case(5, 2, 2, 5, 3, 4, 4, causal=True, seen=corner(5, 3)),
+        attention_case(6, 4, 2, 4, 5, 4, 2),
+        attention_case(7, 4, 1, 5, 5, 4, 3, causal=True),
+        attention_case(8, 2, 2, 4, 5, 3, 3, mask=padding[:, None, None, :]),
+        attention_case(9, 2, 2, 4, 5, 3, 3, mask=flags(4, 5) | torch.eye(4, 5, dtype=torch.bool)),
+        attention_case(10, 2, 2, 4, 5, 3, 3, mask=blind),
+        attention_case(11, 2, 2, 4, 5, 3, 3, mask=torch.randn(2, 1, 4, 5, generator=seeded(98)).round(decimals=2)),
+        attention_case(12, 2, 1, 4, 5, 3, 3, mask=torch.randn(2, 1, 5, generator=seeded(97)).round(decimals=2), scale=2.0),
+    ]
+
+
+GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, layers]}
 
 
 def compact(value, depth=2):
