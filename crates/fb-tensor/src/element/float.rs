@@ -66,6 +66,8 @@ pub trait Float:
     fn sigmoid(self) -> Self;
     /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
     fn erf(self) -> Self;
+    /// The standard normal distribution's `Φ(x) = (1 + erf(x/√2)) / 2`, accurate also far below 0.
+    fn normal_cdf(self) -> Self;
     /// Sine of an angle in radians.
     fn sin(self) -> Self;
     /// Cosine of an angle in radians.
@@ -131,14 +133,6 @@ macro_rules! common {
         #[inline(always)]
         fn to_f64(self) -> f64 {
             f64::from(self)
-        }
-        #[inline(always)]
-        fn exp_m1(self) -> Self {
-            $type::exp_m1(self)
-        }
-        #[inline(always)]
-        fn ln_1p(self) -> Self {
-            $type::ln_1p(self)
         }
         #[inline(always)]
         fn sqrt(self) -> Self {
@@ -223,8 +217,16 @@ impl Float for f32 {
         fast_f32::exp(self)
     }
     #[inline(always)]
+    fn exp_m1(self) -> Self {
+        fast_f32::exp_m1(self)
+    }
+    #[inline(always)]
     fn ln(self) -> Self {
         fast_f32::ln(self)
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        fast_f32::ln_1p(self)
     }
     #[inline(always)]
     fn tanh(self) -> Self {
@@ -232,11 +234,15 @@ impl Float for f32 {
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
-        1.0 / (1.0 + fast_f32::exp(-self))
+        fast_f32::sigmoid(self)
     }
     #[inline(always)]
     fn erf(self) -> Self {
-        libm::erff(self)
+        fast_f32::erf(self)
+    }
+    #[inline(always)]
+    fn normal_cdf(self) -> Self {
+        fast_f32::normal_cdf(self)
     }
 }
 
@@ -256,8 +262,16 @@ impl Float for f64 {
         f64::exp(self)
     }
     #[inline(always)]
+    fn exp_m1(self) -> Self {
+        f64::exp_m1(self)
+    }
+    #[inline(always)]
     fn ln(self) -> Self {
         f64::ln(self)
+    }
+    #[inline(always)]
+    fn ln_1p(self) -> Self {
+        f64::ln_1p(self)
     }
     #[inline(always)]
     fn tanh(self) -> Self {
@@ -270,6 +284,10 @@ impl Float for f64 {
     #[inline(always)]
     fn erf(self) -> Self {
         libm::erf(self)
+    }
+    #[inline(always)]
+    fn normal_cdf(self) -> Self {
+        0.5 * libm::erfc(-self * std::f64::consts::FRAC_1_SQRT_2)
     }
 }
 
@@ -293,6 +311,7 @@ mod tests {
             F::NAN.tanh(),
             F::NAN.sigmoid(),
             F::NAN.erf(),
+            F::NAN.normal_cdf(),
             F::NAN.maximum(F::ONE),
             F::ONE.maximum(F::NAN),
             F::NAN.minimum(F::ONE),
@@ -314,6 +333,8 @@ mod tests {
         assert_eq!(F::INFINITY.sigmoid(), F::ONE);
         assert_eq!((-F::INFINITY).sigmoid(), F::ZERO);
         assert_eq!(F::INFINITY.erf(), F::ONE);
+        assert_eq!(F::INFINITY.normal_cdf(), F::ONE);
+        assert_eq!((-F::INFINITY).normal_cdf(), F::ZERO);
         assert_eq!(f(2.5).round_ties_even(), f(2.0));
         assert_eq!(f(-0.5).floor(), -F::ONE);
         assert_eq!(f(-0.5).ceil(), F::ZERO);

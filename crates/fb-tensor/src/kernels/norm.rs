@@ -69,9 +69,9 @@ multiversion! {
 multiversion! {
     /// Adds two matrices and normalises each row of the sum; its statistics go to `kept`.
     pub(crate) fn add_and_normalise_rows [F: Float] (
-        input: &[F], residual: &[F], weight: &[F], bias: &[F], centred: bool, epsilon: f64,
-        sum: &mut [F], output: &mut [F], kept: &mut [F],
+        terms: [&[F]; 2], weight: &[F], bias: &[F], centred: bool, epsilon: f64, outputs: [&mut [F]; 2], kept: &mut [F],
     ) {
+        let ([input, residual], [sum, output]) = (terms, outputs);
         let width = weight.len();
         let inputs = input.chunks_exact(width).zip(residual.chunks_exact(width));
         let outputs = sum.chunks_exact_mut(width).zip(output.chunks_exact_mut(width));
@@ -86,16 +86,17 @@ multiversion! {
 }
 
 multiversion! {
-    /// The way back from [`normalise_rows`]: `scale · (g·w − mean(g·w) − x̂ · mean(g·w·x̂))` of each row is added to
+    /// The way back from [`normalise_rows`], from its input and the gradient: `scale · (g·w − mean(g·w) − x̂ · mean(g·w·x̂))` of each row is added to
     /// `output` (written there if that is `fresh`), and `g·x̂` and `g`, summed over the rows, to `by_weight` and `by_bias`.
     pub(crate) fn rows_backward [F: Float] (
-        input: &[F], kept: &[F], weight: &[F], gradient: &[F], centred: bool, fresh: bool,
-        output: &mut [F], by_weight: &mut [F], by_bias: &mut [F],
+        inputs: [&[F]; 2], kept: &[F], weight: &[F], centred: bool, fresh: bool,
+        output: &mut [F], totals: [&mut [F]; 2],
     ) {
+        let ([input, gradient], [by_weight, by_bias]) = (inputs, totals);
         let width = weight.len();
         let n = width as f64;
-        let inputs = input.chunks_exact(width).zip(gradient.chunks_exact(width));
-        let rows = inputs.zip(kept.as_chunks::<KEPT>().0).zip(output.chunks_exact_mut(width));
+        let rows = input.chunks_exact(width).zip(gradient.chunks_exact(width));
+        let rows = rows.zip(kept.as_chunks::<KEPT>().0).zip(output.chunks_exact_mut(width));
         for (((row, g), &[mean, rest, scale]), out) in rows {
             let [plain, along] = sums([row, g, weight], |[x, g, w]| {
                 let share = g * w;
@@ -108,8 +109,8 @@ multiversion! {
                 out.fill(F::ZERO);
             }
             let values = row.iter().zip(g).zip(weight);
-            let sums = by_weight.iter_mut().zip(by_bias.iter_mut());
-            for ((out, ((&x, &g), &w)), (by_weight, by_bias)) in out.iter_mut().zip(values).zip(sums) {
+            let places = by_weight.iter_mut().zip(by_bias.iter_mut());
+            for ((out, ((&x, &g), &w)), (by_weight, by_bias)) in out.iter_mut().zip(values).zip(places) {
                 let x = ((x - mean) - rest) * scale;
                 *out += scale * ((g * w - plain) - x * along);
                 *by_weight += g * x;
@@ -224,8 +225,9 @@ multiversion! {
 multiversion! {
     /// `Σ g·x̂` and `Σ g` of each channel over some rows.
     pub(crate) fn channel_gradient_sums [F: Float] (
-        input: &[F], gradient: &[F], mean: &[F], rest: &[F], scale: &[F], by_weight: &mut [F], by_bias: &mut [F],
+        input: &[F], gradient: &[F], kept: [&[F]; KEPT], by_weight: &mut [F], by_bias: &mut [F],
     ) {
+        let [mean, rest, scale] = kept;
         by_weight.fill(F::ZERO);
         by_bias.fill(F::ZERO);
         let mut stores = [[F::ZERO; TILE]; 3];
@@ -249,9 +251,9 @@ multiversion! {
     /// `g · factor − plain − x̂ · along`, added to `output` (written there if that is `fresh`), each channel with its own
     /// numbers.
     pub(crate) fn channels_backward [F: Float] (
-        input: &[F], gradient: &[F], mean: &[F], rest: &[F], scale: &[F], factor: &[F], plain: &[F], along: &[F],
-        fresh: bool, output: &mut [F],
+        input: &[F], gradient: &[F], kept: [&[F]; KEPT], factors: [&[F]; 3], fresh: bool, output: &mut [F],
     ) {
+        let ([mean, rest, scale], [factor, plain, along]) = (kept, factors);
         let mut stores = [[F::ZERO; TILE]; 6];
         let [a, b, c, d, e, f] = &mut stores;
         let (mean, rest, scale) = (tiled(mean, a), tiled(rest, b), tiled(scale, c));
@@ -322,21 +324,27 @@ mod tests {
                 let (mut sum, mut again) = (vec![0.0; x.len()], vec![0.0; x.len()]);
                 let mut kept_again = kept.clone();
                 add_and_normalise_rows(
-                    &halves,
-                    &halves,
+                    [&halves, &halves],
                     &w,
                     &b,
                     centred,
                     1e-5,
-                    &mut sum,
-                    &mut again,
+                    [&mut sum, &mut again],
                     &mut kept_again,
                 );
                 assert_eq!((&sum, &again, &kept_again), (&x, &y, &kept));
 
                 let mut dx = vec![1.0; x.len()];
                 let (mut dw, mut db) = (vec![0.0; width], vec![0.0; width]);
-                rows_backward(&x, &kept, &w, &g, centred, false, &mut dx, &mut dw, &mut db);
+                rows_backward(
+                    [&x, &g],
+                    &kept,
+                    &w,
+                    centred,
+                    false,
+                    &mut dx,
+                    [&mut dw, &mut db],
+                );
                 let (want_dx, want_dw, want_db) =
                     reference::norm_rows_backward(&x, &w, &g, centred, 1e-5);
                 let want_dx: Vec<f64> = want_dx.iter().map(|d| 1.0 + d).collect();
@@ -386,7 +394,7 @@ mod tests {
             close(&y, &want, 1e-4);
 
             let (mut dw, mut db) = (vec![f32::NAN; width], vec![f32::NAN; width]);
-            channel_gradient_sums(&x, &g, &mean, &rest, &scale, &mut dw, &mut db);
+            channel_gradient_sums(&x, &g, [&mean, &rest, &scale], &mut dw, &mut db);
             let column = |f: &dyn Fn(usize) -> f64, c: usize| -> f64 {
                 (0..rows).map(|r| f(r * width + c)).sum()
             };
@@ -409,18 +417,8 @@ mod tests {
                     .collect()
             };
             let mut dx = vec![1.0; x.len()];
-            channels_backward(
-                &x,
-                &g,
-                &mean,
-                &rest,
-                &scale,
-                &scale,
-                &of(&db),
-                &of(&dw),
-                false,
-                &mut dx,
-            );
+            let factors = [&scale[..], &of(&db), &of(&dw)];
+            channels_backward(&x, &g, [&mean, &rest, &scale], factors, false, &mut dx);
             close(&dx, &want_dx, 1e-4);
         }
     }
@@ -442,7 +440,7 @@ mod tests {
         let (want, want_dw, _) = reference::norm_rows_backward(&exact, &w, &g, true, 1e-5);
         let mut dx = vec![f32::NAN; width];
         let (mut dw, mut db) = (vec![0.0; width], vec![0.0; width]);
-        rows_backward(&x, &kept, &w, &g, true, true, &mut dx, &mut dw, &mut db);
+        rows_backward([&x, &g], &kept, &w, true, true, &mut dx, [&mut dw, &mut db]);
         close(&dx, &want, 3e-6);
         close(&dw, &want_dw, 3e-6);
     }

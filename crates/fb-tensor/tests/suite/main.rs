@@ -9,6 +9,7 @@
 )]
 
 mod attention;
+mod accuracy;
 mod elementwise;
 mod errors;
 mod fused;

@@ -353,10 +353,10 @@ pub(crate) fn backward<F: Float>(
             |part| [part * 2 * channels],
             |part, [out]| {
                 let elements = parts.start(part) * channels..parts.start(part + 1) * channels;
-                let [mean, rest, scale] = vectors(kept, parts.sample(part), channels);
+                let kept = vectors(kept, parts.sample(part), channels);
                 let (by_weight, by_bias) = out.split_at_mut(channels);
                 let (x, g) = (&x[elements.clone()], &g[elements]);
-                kernel::channel_gradient_sums(x, g, mean, rest, scale, by_weight, by_bias);
+                kernel::channel_gradient_sums(x, g, kept, by_weight, by_bias);
             },
         );
     });
@@ -401,11 +401,9 @@ pub(crate) fn backward<F: Float>(
                 let from = parts.start(part) * channels;
                 let (x, g) = (&x[from..][..out.len()], &g[from..][..out.len()]);
                 let sample = parts.sample(part);
-                let [mean, rest, scale] = vectors(kept, sample, channels);
-                let [factor, plain, along] = vectors(factors, sample, channels);
-                kernel::channels_backward(
-                    x, g, mean, rest, scale, factor, plain, along, fresh, out,
-                );
+                let kept = vectors(kept, sample, channels);
+                let factors = vectors(factors, sample, channels);
+                kernel::channels_backward(x, g, kept, factors, fresh, out);
             },
         );
     });

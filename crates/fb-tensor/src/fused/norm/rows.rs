@@ -151,7 +151,8 @@ pub(crate) fn forward<F: Float>(
             |part, [sum, out, kept]| {
                 let from = by_element(part);
                 let (x, r) = (&x[from..][..out.len()], &r[from..][..out.len()]);
-                kernel::add_and_normalise_rows(x, r, w, b, centred, epsilon, sum, out, kept);
+                let outputs = [sum, out];
+                kernel::add_and_normalise_rows([x, r], w, b, centred, epsilon, outputs, kept);
             },
         );
     });
@@ -200,10 +201,10 @@ pub(crate) fn backward<F: Float>(
             |part, [out, sums]| {
                 let elements = start(part) * width..start(part + 1) * width;
                 let kept = &kept[start(part) * KEPT..start(part + 1) * KEPT];
-                let (x, g) = (&x[elements.clone()], &g[elements]);
-                let (by_weight, by_bias) = sums.split_at_mut(width);
-                let sums = (by_weight, by_bias);
-                kernel::rows_backward(x, kept, w, g, norm.centred, fresh, out, sums.0, sums.1);
+                let inputs = [&x[elements.clone()], &g[elements]];
+                let sums = sums.split_at_mut(width);
+                let sums = [sums.0, sums.1];
+                kernel::rows_backward(inputs, kept, w, norm.centred, fresh, out, sums);
             },
         );
     });

@@ -1,0 +1,138 @@
+//! How far single precision is from exact values, in units of the last place.
+
+use fb_tensor::Tensor;
+
+type Function<F> = fn(&Tensor<F>) -> Tensor<F>;
+
+/// A function, the same in double precision, the arguments it is tried at, and the most units it may be off.
+struct Row {
+    name: &'static str,
+    single: Function<f32>,
+    double: Function<f64>,
+    range: (f32, f32),
+    units: f64,
+}
+
+macro_rules! rows {
+    ($($name:ident from $low:literal to $high:literal within $units:literal;)*) => {
+        [$(Row {
+            name: stringify!($name),
+            single: |x| x.$name(),
+            double: |x| x.$name(),
+            range: ($low, $high),
+            units: $units,
+        }),*]
+    };
+}
+
+fn table() -> impl IntoIterator<Item = Row> {
+    rows! {
+        exp from -1e3 to 1e3 within 1.0;
+        exp_m1 from -1e3 to 1e3 within 1.6;
+        ln from 0.0 to 3e38 within 1.0;
+        ln_1p from -1.0 to 3e38 within 1.0;
+        sqrt from 0.0 to 3e38 within 0.51;
+        rsqrt from 1e-37 to 3e38 within 1.5;
+        recip from 1e-37 to 1e37 within 0.51;
+        tanh from -1e3 to 1e3 within 1.5;
+        sigmoid from -103.0 to 1e3 within 1.5;
+        silu from -86.0 to 1e3 within 2.5;
+        log_sigmoid from -1e3 to 86.0 within 2.0;
+        softplus from -86.0 to 1e3 within 2.0;
+        erf from -1e3 to 1e3 within 1.5;
+        gelu from -12.8 to 1e3 within 6.0;
+        sin from -1e6 to 1e6 within 1.0;
+        cos from -1e6 to 1e6 within 1.0;
+    }
+}
+
+/// Numbers of every size, and numbers evenly spaced, from `low` to `high`.
+fn arguments((low, high): (f32, f32)) -> Vec<f32> {
+    let by_size = (0..f32::INFINITY.to_bits())
+        .step_by(50_021)
+        .map(f32::from_bits)
+        .flat_map(|x| [x, -x]);
+    let wide = f64::from(high).min(120.0) - f64::from(low).max(-120.0);
+    let start = f64::from(low).max(-120.0);
+    let even = (0..=200_000).map(|i| (start + wide * f64::from(i) / 200_000.0) as f32);
+    let near = (0..=50_000).map(|i| i as f32 * 8e-5 - 2.0);
+    by_size
+        .chain(even)
+        .chain(near)
+        .filter(|x| (low..=high).contains(x))
+        .collect()
+}
+
+/// The distance in units of the last place of the number nearest to the wanted one.
+fn units(got: f32, want: f64) -> f64 {
+    let nearest = want as f32;
+    if !nearest.is_finite() || !got.is_finite() {
+        return if got == nearest || got.is_nan() && nearest.is_nan() {
+            0.0
+        } else {
+            f64::INFINITY
+        };
+    }
+    let above = f32::from_bits(nearest.abs().to_bits() + 1);
+    (f64::from(got) - want).abs() / (f64::from(above) - f64::from(nearest.abs()))
+}
+
+#[test]
+fn functions_are_within_their_units() {
+    let mut too_far = Vec::new();
+    for row in table() {
+        let x = Tensor::from(arguments(row.range));
+        assert!(x.len() > 50_000);
+        let (got, want) = ((row.single)(&x), (row.double)(&x.to_f64()));
+        let places = x.iter().zip(got.iter().zip(want.iter()));
+        let (worst, at) = places.fold((0.0, 0.0), |worst, (x, (got, want))| {
+            let distance = units(got, want);
+            if distance > worst.0 {
+                (distance, x)
+            } else {
+                worst
+            }
+        });
+        if worst > row.units {
+            too_far.push(format!("{} at {at}: {worst:.2}", row.name));
+        }
+    }
+    assert!(too_far.is_empty(), "units off: {}", too_far.join(", "));
+}
+
+/// Beyond what a float can tell from its neighbours, the approximation's argument is rounded before the exponential.
+#[test]
+fn the_approximated_gelu_keeps_its_tail() {
+    let x = Tensor::linspace(-9.0, 9.0, 100_000);
+    let (got, want) = (x.gelu_tanh(), x.to_f64().gelu_tanh());
+    for (got, want) in got.iter().zip(want.iter()) {
+        assert!(
+            (f64::from(got) - want).abs() <= 2e-5 * want.abs(),
+            "{got} {want}"
+        );
+    }
+}
+
+#[test]
+fn ends_of_the_range() {
+    const LOW: f32 = f32::NEG_INFINITY;
+    let x = Tensor::from([LOW, -0.0, 0.0, f32::INFINITY, f32::NAN]);
+    let text = |y: Tensor| format!("{:?}", y.to_vec());
+    for (y, want) in [
+        (x.exp(), "[0.0, 1.0, 1.0, inf, NaN]"),
+        (x.exp_m1(), "[-1.0, -0.0, 0.0, inf, NaN]"),
+        (x.ln_1p(), "[NaN, -0.0, 0.0, inf, NaN]"),
+        (x.tanh(), "[-1.0, -0.0, 0.0, 1.0, NaN]"),
+        (x.sigmoid(), "[0.0, 0.5, 0.5, 1.0, NaN]"),
+        (x.silu(), "[-0.0, -0.0, 0.0, inf, NaN]"),
+        (x.gelu(), "[-0.0, -0.0, 0.0, inf, NaN]"),
+        (x.gelu_tanh(), "[-0.0, -0.0, 0.0, inf, NaN]"),
+        (x.erf(), "[-1.0, -0.0, 0.0, 1.0, NaN]"),
+        (x.softplus(), "[0.0, 0.6931472, 0.6931472, inf, NaN]"),
+        (x.log_sigmoid(), "[-inf, -0.6931472, -0.6931472, 0.0, NaN]"),
+        (x.sin(), "[NaN, -0.0, 0.0, NaN, NaN]"),
+        (x.rsqrt(), "[NaN, -inf, inf, 0.0, NaN]"),
+    ] {
+        assert_eq!(text(y), want);
+    }
+}
