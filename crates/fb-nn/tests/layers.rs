@@ -60,7 +60,10 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
         (any(Flatten), vec![2, 3]),
         (any(Reshape::new([3, 1, 2])), vec![2, 3]),
         (any(BatchNorm::new()), vec![3]),
-        (any(BatchNorm::new().scale(false).bias(false)), vec![2, 2, 3]),
+        (
+            any(BatchNorm::new().scale(false).bias(false)),
+            vec![2, 2, 3],
+        ),
         (any(LayerNorm::new()), vec![2, 4]),
         (any(LayerNorm::new().scale(false)), vec![4]),
         (any(RmsNorm::new()), vec![2, 4]),
@@ -68,12 +71,32 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
         (any(GroupNorm::new(2)), vec![2, 2, 4]),
         (any(GroupNorm::new(4).bias(false)), vec![3, 4]),
         (any(Conv1d::new(3, [2]).activation(tanh)), vec![4, 2]),
-        (any(Conv1d::new(2, [3]).stride([2]).same().groups(2).bias(false)), vec![5, 2]),
+        (
+            any(Conv1d::new(2, [3]).stride([2]).same().groups(2).bias(false)),
+            vec![5, 2],
+        ),
         (any(Conv2d::new(3, [2, 3]).activation(tanh)), vec![3, 4, 2]),
-        (any(Conv2d::new(2, [3, 3]).stride([2, 1]).dilation([1, 2]).same()), vec![4, 5, 1]),
-        (any(DepthwiseConv2d::new([2, 2]).multiplier(2)), vec![3, 3, 2]),
-        (any(ConvTranspose1d::new(3, [3]).stride([2]).same()), vec![3, 2]),
-        (any(ConvTranspose2d::new(2, [2, 3]).stride([2, 2]).activation(tanh)), vec![2, 3, 2]),
+        (
+            any(Conv2d::new(2, [3, 3])
+                .stride([2, 1])
+                .dilation([1, 2])
+                .same()),
+            vec![4, 5, 1],
+        ),
+        (
+            any(DepthwiseConv2d::new([2, 2]).multiplier(2)),
+            vec![3, 3, 2],
+        ),
+        (
+            any(ConvTranspose1d::new(3, [3]).stride([2]).same()),
+            vec![3, 2],
+        ),
+        (
+            any(ConvTranspose2d::new(2, [2, 3])
+                .stride([2, 2])
+                .activation(tanh)),
+            vec![2, 3, 2],
+        ),
         (any(MaxPool1d::new([2])), vec![5, 2]),
         (any(MaxPool2d::new([2, 2]).stride([1, 2])), vec![4, 5, 2]),
         (any(AvgPool1d::new([3]).stride([1])), vec![5, 2]),
@@ -87,7 +110,10 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
         (any(Resize::to([3, 5]).align_corners()), vec![2, 3, 1]),
         (any(LearnedPositions::new()), vec![3, 4]),
         (any(SinusoidalPositions), vec![3, 5]),
-        (any(FeedForward::new(6).activation(Activation::GeluTanh)), vec![2, 3]),
+        (
+            any(FeedForward::new(6).activation(Activation::GeluTanh)),
+            vec![2, 3],
+        ),
         (any(FeedForward::swiglu(5).dropout(0.2)), vec![3]),
         (any(block), vec![2, 3]),
         (any(shortcut), vec![4, 4, 2]),
@@ -107,10 +133,19 @@ fn sequence_layers() -> Vec<(Arc<dyn AnyLayer>, Vec<Vec<usize>>)> {
     vec![
         (any(attention), vec![x.clone()]),
         (any(attention.causal().rotary(100.0)), vec![x.clone()]),
-        (any(attention.key_value_heads(1).head_width(3)), vec![x.clone()]),
+        (
+            any(attention.key_value_heads(1).head_width(3)),
+            vec![x.clone()],
+        ),
         (any(attention.bias(false)), vec![x.clone(), context.clone()]),
-        (any(TransformerBlock::encoder(2).post_norm()), vec![x.clone()]),
-        (any(TransformerBlock::decoder(2).dropout(0.2).hidden(5)), vec![x.clone()]),
+        (
+            any(TransformerBlock::encoder(2).post_norm()),
+            vec![x.clone()],
+        ),
+        (
+            any(TransformerBlock::decoder(2).dropout(0.2).hidden(5)),
+            vec![x.clone()],
+        ),
         (
             any(TransformerBlock::decoder(2)
                 .rms_norm()
@@ -119,9 +154,15 @@ fn sequence_layers() -> Vec<(Arc<dyn AnyLayer>, Vec<Vec<usize>>)> {
                 .bias(false)),
             vec![x.clone()],
         ),
-        (any(TransformerDecoderBlock::new(2)), vec![x.clone(), context.clone()]),
         (
-            any(TransformerDecoderBlock::new(2).post_norm().rms_norm().hidden(5)),
+            any(TransformerDecoderBlock::new(2)),
+            vec![x.clone(), context.clone()],
+        ),
+        (
+            any(TransformerDecoderBlock::new(2)
+                .post_norm()
+                .rms_norm()
+                .hidden(5)),
             vec![x, context],
         ),
     ]

@@ -5,6 +5,7 @@
 //! tables of pointers, and the tables are statics of this crate.
 
 use crate::attention::{self, Attention, Forward};
+use crate::conv::ConvLoops;
 use crate::element::Float;
 use crate::error::Result;
 use crate::fused::norm::{ChannelNorm, ChannelNormed, NormGradients, RowNorm, RowNormed};
@@ -14,9 +15,11 @@ use crate::kernels::gemm::{self, MatMut, MatRef};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
 use crate::kernels::rotary::Pairing;
+use crate::pooling::PoolLoops;
 use crate::reduce::{
     FoldLoops, chain_log_softmax, chain_softmax, fold_slice, log_softmax, softmax,
 };
+use crate::resize::ResizeLoops;
 use crate::tensor::Tensor;
 
 /// A type for each floating-point type, so that a table can be chosen by it.
@@ -39,6 +42,9 @@ pub struct Kernels<F: Float> {
     pub(crate) softmax: fn(&Tensor<F>, usize, F) -> Tensor<F>,
     pub(crate) chain_softmax: fn(&Tensor<F>, Tensor<F>, usize, F) -> Tensor<F>,
     pub(crate) masked_softmax: fn(&Tensor<F>, F, &Tensor<bool>) -> Tensor<F>,
+    pub(crate) convolution: ConvLoops<F>,
+    pub(crate) pooling: PoolLoops<F>,
+    pub(crate) resize: ResizeLoops<F>,
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) chain_log_softmax: fn(&Tensor<F>, Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
@@ -105,6 +111,9 @@ impl<F: Float> Kernels<F> {
             not_finite: |values| fold_slice(NotFinite, values),
             product: gemm::product,
             products: gemm::products,
+            convolution: ConvLoops::new(),
+            pooling: PoolLoops::new(),
+            resize: ResizeLoops::new(),
             softmax,
             chain_softmax,
             masked_softmax: fused::masked_softmax,

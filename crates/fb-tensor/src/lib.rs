@@ -7,6 +7,7 @@
 
 mod attention;
 mod compiled;
+mod conv;
 mod display;
 mod element;
 mod elementwise;
@@ -17,8 +18,10 @@ mod index;
 mod kernels;
 mod layout;
 mod linalg;
+mod pooling;
 pub mod random;
 mod reduce;
+mod resize;
 mod shape;
 #[allow(unsafe_code)]
 mod storage;
@@ -52,6 +55,7 @@ pub mod optimizer {
 }
 
 pub use attention::{Attention, AttentionMask, KvCache};
+pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};
 pub use error::{Error, Result};
 pub use half::{bf16, f16};
@@ -59,5 +63,6 @@ pub use index::add_rows;
 pub use kernels::{InstructionSet, instruction_set};
 pub use linalg::sum_of_products;
 pub use ndarray;
+pub use pooling::{MaxOffsets, PoolOptions};
 pub use shape::{MAX_RANK, Shape};
 pub use tensor::Tensor;

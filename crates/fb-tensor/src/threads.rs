@@ -154,3 +154,48 @@ fn split(range: Range<usize>, work: &(dyn Fn(usize) + Sync)) {
         || split(middle..range.end, work),
     );
 }
+
+/// [`for_each_chunk_mut`] for two outputs of equal length that are made together.
+pub(crate) fn for_each_chunk_pair_mut<T: Send, U: Send>(
+    first: &mut [T],
+    second: &mut [U],
+    chunk: usize,
+    nanoseconds: usize,
+    work: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+) {
+    assert_eq!(
+        first.len(),
+        second.len(),
+        "outputs made together are of equal length"
+    );
+    if first.len() > chunk && worth_splitting(nanoseconds) {
+        split_pair_mut(0, first, second, chunk, &work);
+    } else {
+        let parts = first
+            .chunks_mut(chunk.max(1))
+            .zip(second.chunks_mut(chunk.max(1)));
+        for (i, (first, second)) in parts.enumerate() {
+            work(i * chunk, first, second);
+        }
+    }
+}
+
+/// See [`split_mut`].
+fn split_pair_mut<T: Send, U: Send>(
+    start: usize,
+    first: &mut [T],
+    second: &mut [U],
+    chunk: usize,
+    work: &(dyn Fn(usize, &mut [T], &mut [U]) + Sync),
+) {
+    if first.len() <= chunk {
+        return work(start, first, second);
+    }
+    let middle = first.len().div_ceil(chunk) / 2 * chunk;
+    let (first_low, first_high) = first.split_at_mut(middle);
+    let (second_low, second_high) = second.split_at_mut(middle);
+    rayon::join(
+        || split_pair_mut(start, first_low, second_low, chunk, work),
+        || split_pair_mut(start + middle, first_high, second_high, chunk, work),
+    );
+}

@@ -66,12 +66,7 @@ impl<const D: usize> AvgPool<D> {
         Self(self.0.count_include_pad(count))
     }
 
-    fn build_as<F: Float>(
-        &self,
-        scope: &Scope<F>,
-        kind: &str,
-        inputs: &[Spec],
-    ) -> Result<Built<F>>
+    fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
     where
         Var<F>: Axes<D>,
     {

@@ -4,9 +4,7 @@ use super::axes::{self, Axes};
 use super::{Activation, misfit};
 use crate::error::Result;
 use crate::init::Initializer;
-use crate::module::{
-    Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule, simple,
-};
+use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule, simple};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
 use fb_tensor::{ConvTransposeOptions, Float, Padding, Shape};
@@ -291,8 +289,14 @@ mod tests {
              found an output padding of 2 must be smaller than the stride of 2\n  \
              help: less padding, or an output padding below the stride"
         );
-        assert!(error(ConvTranspose1d::new(3, [3]).groups(2)).contains("4 channels and 3 filters, found 2"));
-        assert!(error(ConvTranspose1d::new(2, [2]).padding(Padding::Explicit([(5, 5)]))).contains("leaves nothing"));
+        assert!(
+            error(ConvTranspose1d::new(3, [3]).groups(2))
+                .contains("4 channels and 3 filters, found 2")
+        );
+        assert!(
+            error(ConvTranspose1d::new(2, [2]).padding(Padding::Explicit([(5, 5)])))
+                .contains("leaves nothing")
+        );
         assert!(error(ConvTranspose1d::new(0, [2])).contains("at least 1 filter"));
     }
 }

@@ -4,9 +4,7 @@ use super::axes::{self, Axes};
 use super::{Activation, misfit};
 use crate::error::Result;
 use crate::init::Initializer;
-use crate::module::{
-    Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule, simple,
-};
+use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule, simple};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
 use fb_tensor::{ConvOptions, Float, Padding, Shape};
@@ -313,9 +311,13 @@ mod tests {
              help: all groups have the same number of channels and of filters"
         );
         assert!(error(Conv2d::new(0, [3, 3]), [8, 8, 6]).contains("at least 1 filter"));
-        assert!(error(Conv2d::new(4, [3, 3]).stride([0, 1]), [8, 8, 6]).contains("found a stride of 0"));
+        assert!(
+            error(Conv2d::new(4, [3, 3]).stride([0, 1]), [8, 8, 6]).contains("found a stride of 0")
+        );
         assert!(error(Conv2d::new(4, [0, 3]), [8, 8, 6]).contains("found a kernel of 0"));
-        let flat = Sequential::input([8]).layer("conv", Conv2d::new(4, [3, 3])).build();
+        let flat = Sequential::input([8])
+            .layer("conv", Conv2d::new(4, [3, 3]))
+            .build();
         assert_eq!(
             flat.unwrap_err().to_string(),
             "layer \"conv\" (Conv2d): expected an input [batch, height, width, channels], found [batch, 8]\n  \
@@ -329,9 +331,15 @@ mod tests {
             .stride([2, 2])
             .groups(2)
             .activation(Activation::Relu);
-        let network = Sequential::input([8, 8, 4]).layer("conv", conv).build().unwrap();
+        let network = Sequential::input([8, 8, 4])
+            .layer("conv", conv)
+            .build()
+            .unwrap();
         let node = network.describe().nodes.remove(0);
-        assert_eq!(node.description, "Conv2d 3x3, 4 -> 8, stride 2x2, 2 groups relu");
+        assert_eq!(
+            node.description,
+            "Conv2d 3x3, 4 -> 8, stride 2x2, 2 groups relu"
+        );
         assert_eq!(node.parameters, 3 * 3 * 2 * 8 + 8);
     }
 }

@@ -1,7 +1,7 @@
 //! Each channel of an image under filters of its own.
 
-use super::{Activation, Conv2d};
 use super::axes;
+use super::{Activation, Conv2d};
 use crate::error::Result;
 use crate::init::Initializer;
 use crate::module::{Built, Layer, Scope, Spec};

@@ -63,8 +63,10 @@ macro_rules! global {
     };
 }
 
-global!(GlobalAvgPool, "GlobalAvgPool", |x, axes| x.mean_axes(axes, false));
-global!(GlobalMaxPool, "GlobalMaxPool", |x, axes| x.max_axes(axes, false));
+global!(GlobalAvgPool, "GlobalAvgPool", |x, axes| x
+    .mean_axes(axes, false));
+global!(GlobalMaxPool, "GlobalMaxPool", |x, axes| x
+    .max_axes(axes, false));
 
 #[derive(Debug)]
 struct GlobalModule<F: Float> {

@@ -59,12 +59,7 @@ impl<const D: usize> MaxPool<D> {
         Self(self.0.padding(padding))
     }
 
-    fn build_as<F: Float>(
-        &self,
-        scope: &Scope<F>,
-        kind: &str,
-        inputs: &[Spec],
-    ) -> Result<Built<F>>
+    fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
     where
         Var<F>: Axes<D>,
     {

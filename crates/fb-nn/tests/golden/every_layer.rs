@@ -15,11 +15,7 @@ fn layer(name: &str) -> Arc<dyn AnyLayer> {
     let explicit = |pairs| Padding::Explicit(pairs);
     match name {
         "conv2d" => Arc::new(Conv2d::new(4, [3, 2])),
-        "conv2d_same" => Arc::new(
-            Conv2d::new(3, [3, 4])
-                .same()
-                .activation(Activation::Tanh),
-        ),
+        "conv2d_same" => Arc::new(Conv2d::new(3, [3, 4]).same().activation(Activation::Tanh)),
         "conv2d_strided" => Arc::new(
             Conv2d::new(3, [3, 2])
                 .stride([2, 3])
@@ -33,9 +29,7 @@ fn layer(name: &str) -> Arc<dyn AnyLayer> {
                 .bias(false),
         ),
         "conv2d_pointwise" => Arc::new(Conv2d::new(2, [1, 1])),
-        "depthwise_conv2d" => {
-            Arc::new(DepthwiseConv2d::new([3, 3]).multiplier(2).stride([2, 2]))
-        }
+        "depthwise_conv2d" => Arc::new(DepthwiseConv2d::new([3, 3]).multiplier(2).stride([2, 2])),
         "conv1d" => Arc::new(
             Conv1d::new(4, [3])
                 .stride([2])
@@ -212,19 +206,32 @@ fn check(case: &Json) {
     assert_eq!(y.dims()[1..], *built.output.shape, "{name}");
 
     let gradients = tape.gradients(&[(y, tensor(&case["upstream"]))]);
-    for (input, wanted) in inputs.iter().zip(case["input_gradients"].as_array().unwrap()) {
+    for (input, wanted) in inputs
+        .iter()
+        .zip(case["input_gradients"].as_array().unwrap())
+    {
         if input.kind() != ValueKind::Float {
             continue;
         }
         let found = gradients.get(input.as_float().unwrap()).unwrap();
-        assert_close(found, &tensor(wanted), 1e-12, &format!("{name} by its input"));
+        assert_close(
+            found,
+            &tensor(wanted),
+            1e-12,
+            &format!("{name} by its input"),
+        );
     }
     let wanted = case["gradients"].as_object().unwrap();
     let mut seen = 0;
     for (id, leaf) in cx.leaves() {
         let path = params.get(id).name().trim_start_matches("layer/");
         let found = gradients.get(leaf).unwrap();
-        assert_close(found, &tensor(&wanted[path]), 1e-12, &format!("{name} by {path}"));
+        assert_close(
+            found,
+            &tensor(&wanted[path]),
+            1e-12,
+            &format!("{name} by {path}"),
+        );
         seen += 1;
     }
     assert_eq!(seen, wanted.len(), "{name}");
@@ -233,6 +240,11 @@ fn check(case: &Json) {
     assert_eq!(updates.len(), after.len(), "{name}");
     for (id, found) in updates {
         let path = params.get(id).name().trim_start_matches("layer/");
-        assert_close(&found, &tensor(&after[path]), 1e-12, &format!("{name}: {path}"));
+        assert_close(
+            &found,
+            &tensor(&after[path]),
+            1e-12,
+            &format!("{name}: {path}"),
+        );
     }
 }

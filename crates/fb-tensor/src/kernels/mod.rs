@@ -7,14 +7,17 @@
 mod dispatch;
 
 pub(crate) mod attention;
+pub(crate) mod convolution;
 pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
+pub(crate) mod pooling;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;
+pub(crate) mod resize;
 pub(crate) mod rotary;
 pub(crate) mod scatter;
 pub(crate) mod softmax;

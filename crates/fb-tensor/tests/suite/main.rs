@@ -8,17 +8,20 @@
     reason = "tables of closures and of expected decimals"
 )]
 
-mod attention;
 mod accuracy;
+mod attention;
+mod convolutions;
 mod elementwise;
 mod errors;
 mod fused;
 mod indexing;
 mod instruction_sets;
 mod norms;
+mod pooling;
 mod positions;
 mod products;
 mod reductions;
+mod resizing;
 mod softmax;
 mod support;
 mod updates;

@@ -22,6 +22,17 @@ pub struct Style {
     pub seed: u32,
 }
 
+impl Style {
+    /// Row-major without gaps.
+    pub fn plain(seed: u32) -> Self {
+        Self {
+            axes: vec![0; 6],
+            order: 0,
+            seed,
+        }
+    }
+}
+
 pub fn styles() -> impl Strategy<Value = Style> {
     // Small numbers come first when proptest simplifies: 0 is a plain axis, order 0 the plain order.
     (vec(0_u8..6, 6), any::<u8>(), any::<u32>()).prop_map(|(axes, order, seed)| Style {

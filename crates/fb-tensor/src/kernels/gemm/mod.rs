@@ -37,7 +37,6 @@ pub(crate) struct MatRef<'a, F> {
 
 impl<'a, F> MatRef<'a, F> {
     /// A matrix stored row by row from the start of the slice.
-    #[cfg(test)]
     pub(crate) fn row_major(data: &'a [F], rows: usize, columns: usize) -> Self {
         Self {
             data,

@@ -1,0 +1,145 @@
+//! The gradient of the kernel: a sum over all outputs of patch times gradient.
+
+use super::geometry::Geometry;
+use super::patches::{Patches, Runs};
+use crate::element::Float;
+use crate::kernels::convolution as kernel;
+use crate::kernels::gemm::{MatMut, MatRef};
+use crate::storage::UniqueStorage;
+use crate::threads;
+
+/// The images are summed in so many parts at most, whatever the number of threads, so that the bits do not depend on it.
+const PARTS: usize = 8;
+/// Bytes of patches that are written out at a time.
+const PATCH_BYTES: usize = 128 << 10;
+/// Multiply–adds of one core in a nanosecond, roughly.
+const MULTIPLY_ADDS_PER_NS: usize = 24;
+
+/// `Σ x[n, …]ᵀ·g[n, i, j, :]`, in the order `[kh, kw, inputs of a group, outputs]`. The geometry is that of the forward
+/// pass.
+pub(super) fn weight_gradient<F: Float>(
+    geometry: &Geometry,
+    x: &[F],
+    gradient: &[F],
+    output: &mut [F],
+) {
+    let size = output.len();
+    if size == 0 {
+        return;
+    }
+    // Partial sums should not be larger than what is summed.
+    let parts = ((x.len() + gradient.len()) / size)
+        .clamp(1, PARTS)
+        .min(geometry.batch.max(1));
+    let images = geometry.batch.div_ceil(parts);
+    let mut sums = UniqueStorage::<F>::stale(size * parts);
+    let sums = &mut sums.as_mut_slice()[..size * parts];
+    let cost = gradient
+        .len()
+        .saturating_mul(size / geometry.channels[1].max(1))
+        / MULTIPLY_ADDS_PER_NS;
+    let runs = Runs::new(
+        geometry,
+        &geometry.axes[0].phases[0],
+        &geometry.axes[1].phases[0],
+    );
+    threads::for_each_chunk_mut(sums, size, cost, |start, sum| {
+        sum.fill(F::ZERO);
+        let first = (start / size * images).min(geometry.batch);
+        for image in first..(first + images).min(geometry.batch) {
+            let elements = geometry.axes[0].output * geometry.line();
+            let x = &x[image * geometry.image()..][..geometry.image()];
+            let gradient = &gradient[image * elements..][..elements];
+            add_image(geometry, &runs, x, gradient, sum);
+        }
+    });
+    let (first, others) = sums.split_at_mut(size);
+    for part in others.chunks_exact(size) {
+        first.iter_mut().zip(part).for_each(|(sum, &x)| *sum += x);
+    }
+    disarrange(geometry, first, output);
+}
+
+/// Adds what one image gives: a matrix `[taps · inputs of a group, outputs of a group]` for each group.
+fn add_image<F: Float>(
+    geometry: &Geometry,
+    runs: &Runs,
+    image: &[F],
+    gradient: &[F],
+    sum: &mut [F],
+) {
+    let [rows, columns] = &geometry.axes;
+    let [inputs, outputs] = geometry.group();
+    let whole = 0..rows.output;
+    let mut border = UniqueStorage::stale(geometry.border(&whole));
+    let field = geometry.field(image, &whole, border.as_mut_slice());
+    let patches = |group: usize| Patches {
+        field,
+        runs,
+        channel: group * inputs,
+        lines: whole.clone(),
+        row_stride: rows.phases[0].stride,
+        columns: columns.output,
+        column_stride: columns.phases[0].stride,
+    };
+    if geometry.is_depthwise() {
+        return single_channels(&patches(0), gradient, sum);
+    }
+    for (group, sum) in sum.chunks_exact_mut(runs.depth() * outputs).enumerate() {
+        let gradient = MatRef {
+            data: gradient,
+            offset: group * outputs,
+            rows: rows.output * columns.output,
+            columns: outputs,
+            row_stride: geometry.channels[1] as isize,
+            column_stride: 1,
+        };
+        multiply(&patches(group), gradient, sum);
+    }
+}
+
+/// Each channel by itself.
+fn single_channels<F: Float>(patches: &Patches<'_, F>, gradient: &[F], sum: &mut [F]) {
+    let channels = patches.field.channels;
+    let mut starts = Vec::with_capacity(patches.runs.depth());
+    let lines = gradient.chunks_exact(patches.columns * channels);
+    for (i, gradient) in lines.enumerate() {
+        patches.starts(i, 0, &mut starts);
+        let (data, distance) = (patches.field.data, patches.distance());
+        kernel::depthwise_weight(data, &starts, distance, gradient, channels, sum);
+    }
+}
+
+/// `sum += patchesᵀ · gradient`
+fn multiply<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &mut [F]) {
+    let depth = patches.runs.depth();
+    let at_once = (PATCH_BYTES / size_of::<F>() / depth).clamp(1, patches.len());
+    let mut written = UniqueStorage::<F>::stale(at_once * depth);
+    for from in (0..patches.len()).step_by(at_once) {
+        let range = from..(from + at_once).min(patches.len());
+        let written = &mut written.as_mut_slice()[..range.len() * depth];
+        let gradient = gradient.part(range.clone(), 0..gradient.columns);
+        let written = patches.write(range, written).transposed();
+        let out = MatMut {
+            data: &mut *sum,
+            rows: depth,
+            columns: gradient.columns,
+        };
+        (F::kernels().product)(F::ONE, written, gradient, true, out);
+    }
+}
+
+/// From a matrix for each group to the order of the kernel.
+fn disarrange<F: Float>(geometry: &Geometry, sum: &[F], output: &mut [F]) {
+    let outputs = geometry.group()[1];
+    if geometry.groups == 1 || geometry.is_depthwise() {
+        return output.copy_from_slice(sum);
+    }
+    let depth = sum.len() / geometry.channels[1];
+    for (group, sum) in sum.chunks_exact(depth * outputs).enumerate() {
+        let lines = output.chunks_exact_mut(geometry.channels[1]);
+        for (line, sum) in lines.zip(sum.chunks_exact(outputs)) {
+            line[group * outputs..][..outputs].copy_from_slice(sum);
+        }
+    }
+}
