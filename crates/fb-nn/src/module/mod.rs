@@ -10,6 +10,7 @@ mod value;
 pub use chain::{BuiltChain, Chain};
 pub use context::{Context, Mode};
 pub use layer::{AnyLayer, Built, Layer, LayerKinds, Scope, Spec};
+pub(crate) use stream::step;
 pub use stream::{Memory, StreamModule, Streaming};
 pub(crate) use value::not_one;
 pub use value::{Value, ValueKind};

@@ -38,7 +38,7 @@ fn layer(name: &str) -> Arc<dyn AnyLayer> {
         ),
         "conv1d_dilated" => Arc::new(Conv1d::new(2, [3]).dilation([3]).groups(2)),
         "conv_transpose2d" => Arc::new(
-            ConvTranspose2d::new(2, [3, 2])
+            ConvTranspose2d::new(3, [3, 2])
                 .stride([2, 3])
                 .padding(Padding::both([1, 0]))
                 .output_padding([1, 2])

@@ -7,6 +7,7 @@ mod edge;
 mod map;
 mod plan;
 mod run;
+mod stream;
 
 pub use describe::{Description, EdgeDescription, ExecutionPath, NodeDescription};
 pub use run::{RunOptions, Trajectory, Wanted};

@@ -341,7 +341,7 @@ fn check_input<F: Float>(input: &Value<F>, spec: Spec) -> Result<()> {
     })
 }
 
-fn check_finite<F: Float>(
+pub(super) fn check_finite<F: Float>(
     cx: &Context<'_, F>,
     value: &Value<F>,
     place: impl FnOnce() -> String,
