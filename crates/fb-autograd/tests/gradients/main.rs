@@ -7,6 +7,7 @@ mod arithmetic;
 mod attention;
 mod complete;
 mod elementwise;
+mod images;
 mod losses;
 mod norms;
 mod structure;
@@ -105,6 +106,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(losses::rows());
     rows.extend(norms::rows());
     rows.extend(attention::rows());
+    rows.extend(images::rows());
     rows
 }
 
@@ -141,4 +143,9 @@ fn normalisations() {
 #[test]
 fn attention_and_positions() {
     attention::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn operations_on_images_and_series() {
+    images::rows().iter().for_each(Row::check);
 }

@@ -68,7 +68,7 @@ impl<const D: usize> AvgPool<D> {
 
     fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
     where
-        Var<F>: Axes<D>,
+        Var<F>: Axes<F, D>,
     {
         let (input, _) = axes::input::<F, D>(scope, kind, inputs)?;
         let output = axes::output(
@@ -77,7 +77,7 @@ impl<const D: usize> AvgPool<D> {
             input,
             "a window, stride and padding that fit",
             "a smaller window, or a padding",
-            |none| none.avg_pool(&self.0),
+            |none| Var::try_pool(none, &self.0),
         )?;
         Ok(Built {
             module: simple(AvgPoolModule {
@@ -115,11 +115,11 @@ struct AvgPoolModule<const D: usize> {
 
 impl<F: Float, const D: usize> SimpleModule<F> for AvgPoolModule<D>
 where
-    Var<F>: Axes<D>,
+    Var<F>: Axes<F, D>,
 {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         misfit::whole(cx, x, &self.input)?;
-        Ok(x.avg_pool(&self.options)?)
+        Ok(x.avg_pool(&self.options))
     }
 }
 

@@ -5,66 +5,96 @@ use crate::module::{Scope, Spec};
 use fb_autograd::Var;
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Float, PoolOptions, Shape, Tensor};
 
-/// What a window that moves over `D` axes can compute.
-pub(super) trait Axes<const D: usize>: Sized {
-    fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<D>) -> Tried<Self>;
+/// What a window that moves over `D` axes can compute, and what of it fits a shape.
+pub(super) trait Axes<F: Float, const D: usize> {
+    fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<D>) -> Self;
     fn convolve_transposed(
         &self,
         w: &Self,
         b: Option<&Self>,
         options: &ConvTransposeOptions<D>,
-    ) -> Tried<Self>;
-    fn max_pool(&self, options: &PoolOptions<D>) -> Tried<Self>;
-    fn avg_pool(&self, options: &PoolOptions<D>) -> Tried<Self>;
+    ) -> Self;
+    fn max_pool(&self, options: &PoolOptions<D>) -> Self;
+    fn avg_pool(&self, options: &PoolOptions<D>) -> Self;
+
+    fn try_convolve(x: &Tensor<F>, w: &Tensor<F>, options: &ConvOptions<D>) -> Tried<F>;
+    fn try_convolve_transposed(
+        x: &Tensor<F>,
+        w: &Tensor<F>,
+        options: &ConvTransposeOptions<D>,
+    ) -> Tried<F>;
+    fn try_pool(x: &Tensor<F>, options: &PoolOptions<D>) -> Tried<F>;
 }
 
-pub(super) type Tried<T> = fb_tensor::Result<T>;
+type Tried<F> = fb_tensor::Result<Tensor<F>>;
 
-impl<F: Float> Axes<1> for Var<F> {
-    fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<1>) -> Tried<Self> {
-        self.try_conv1d(w, b, options)
-    }
+macro_rules! axes {
+    ($axes:literal, $conv:ident, $transposed:ident, $max:ident, $avg:ident, $try_conv:ident, $try_transposed:ident, $try_max:ident) => {
+        impl<F: Float> Axes<F, $axes> for Var<F> {
+            fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<$axes>) -> Self {
+                self.$conv(w, b, options)
+            }
 
-    fn convolve_transposed(
-        &self,
-        w: &Self,
-        b: Option<&Self>,
-        options: &ConvTransposeOptions<1>,
-    ) -> Tried<Self> {
-        self.try_conv_transpose1d(w, b, options)
-    }
+            fn convolve_transposed(
+                &self,
+                w: &Self,
+                b: Option<&Self>,
+                options: &ConvTransposeOptions<$axes>,
+            ) -> Self {
+                self.$transposed(w, b, options)
+            }
 
-    fn max_pool(&self, options: &PoolOptions<1>) -> Tried<Self> {
-        self.try_max_pool1d(options)
-    }
+            fn max_pool(&self, options: &PoolOptions<$axes>) -> Self {
+                self.$max(options)
+            }
 
-    fn avg_pool(&self, options: &PoolOptions<1>) -> Tried<Self> {
-        self.try_avg_pool1d(options)
-    }
+            fn avg_pool(&self, options: &PoolOptions<$axes>) -> Self {
+                self.$avg(options)
+            }
+
+            fn try_convolve(
+                x: &Tensor<F>,
+                w: &Tensor<F>,
+                options: &ConvOptions<$axes>,
+            ) -> Tried<F> {
+                x.$try_conv(w, None, options)
+            }
+
+            fn try_convolve_transposed(
+                x: &Tensor<F>,
+                w: &Tensor<F>,
+                options: &ConvTransposeOptions<$axes>,
+            ) -> Tried<F> {
+                x.$try_transposed(w, None, options)
+            }
+
+            fn try_pool(x: &Tensor<F>, options: &PoolOptions<$axes>) -> Tried<F> {
+                x.$try_max(options)
+            }
+        }
+    };
 }
 
-impl<F: Float> Axes<2> for Var<F> {
-    fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<2>) -> Tried<Self> {
-        self.try_conv2d(w, b, options)
-    }
-
-    fn convolve_transposed(
-        &self,
-        w: &Self,
-        b: Option<&Self>,
-        options: &ConvTransposeOptions<2>,
-    ) -> Tried<Self> {
-        self.try_conv_transpose2d(w, b, options)
-    }
-
-    fn max_pool(&self, options: &PoolOptions<2>) -> Tried<Self> {
-        self.try_max_pool2d(options)
-    }
-
-    fn avg_pool(&self, options: &PoolOptions<2>) -> Tried<Self> {
-        self.try_avg_pool2d(options)
-    }
-}
+axes!(
+    1,
+    conv1d,
+    conv_transpose1d,
+    max_pool1d,
+    avg_pool1d,
+    try_conv1d,
+    try_conv_transpose1d,
+    try_max_pool1d
+);
+axes!(
+    2,
+    conv2d,
+    conv_transpose2d,
+    max_pool2d,
+    avg_pool2d,
+    try_conv2d,
+    try_conv_transpose2d,
+    try_max_pool2d
+);
 
 /// The shape per sample of a layer's input: a sequence `[time, channels]` or an image `[height, width, channels]`.
 pub(super) fn input<F: Float, const D: usize>(
@@ -87,9 +117,9 @@ pub(super) fn output<F: Float>(
     input: Shape,
     expected: &str,
     help: &str,
-    apply: impl FnOnce(&Var<F>) -> Tried<Var<F>>,
+    apply: impl FnOnce(&Tensor<F>) -> Tried<F>,
 ) -> Result<Shape> {
-    let none = Var::constant(Tensor::zeros_of(input.with_inserted(0, 0)));
+    let none = Tensor::zeros_of(input.with_inserted(0, 0));
     match apply(&none) {
         Ok(output) if output.shape()[1..].iter().product::<usize>() > 0 => {
             Ok(output.shape().without(0))

@@ -160,7 +160,7 @@ impl<const D: usize> Conv<D> {
         inputs: &[Spec],
     ) -> Result<Built<F>>
     where
-        Var<F>: Axes<D>,
+        Var<F>: Axes<F, D>,
     {
         self.activation.validate()?;
         let (input, channels) = axes::input::<F, D>(scope, kind, inputs)?;
@@ -189,14 +189,14 @@ impl<const D: usize> Conv<D> {
             true => Some(scope.param("bias", [filters], &self.bias_init, Role::Bias)?),
             false => None,
         };
-        let kernel = Var::constant(scope.value_mut(weight).clone());
+        let kernel = scope.value_mut(weight).clone();
         let output = axes::output(
             scope,
             kind,
             input,
             "a kernel, stride and dilation that fit",
             "a smaller kernel, or .same(), which adds zeros around the input",
-            |none| none.convolve(&kernel, None, &self.options),
+            |none| Var::try_convolve(none, &kernel, &self.options),
         )?;
         let mut description = format!(
             "{kind} {}, {channels} -> {filters}",
@@ -256,7 +256,7 @@ struct ConvModule<const D: usize> {
 
 impl<F: Float, const D: usize> SimpleModule<F> for ConvModule<D>
 where
-    Var<F>: Axes<D>,
+    Var<F>: Axes<F, D>,
 {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         let sum = self.project(cx, x)?;
@@ -270,13 +270,13 @@ where
 
 impl<F: Float, const D: usize> SplitModule<F> for ConvModule<D>
 where
-    Var<F>: Axes<D>,
+    Var<F>: Axes<F, D>,
 {
     fn project(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         misfit::whole(cx, x, &self.input)?;
         let weight = cx.param(self.weight);
         let bias = self.bias.map(|id| cx.param(id));
-        Ok(x.convolve(&weight, bias.as_ref(), &self.options)?)
+        Ok(x.convolve(&weight, bias.as_ref(), &self.options))
     }
 
     fn finish(&self, _cx: &mut Context<'_, F>, sum: Var<F>) -> Result<Var<F>> {

@@ -61,7 +61,7 @@ impl<const D: usize> MaxPool<D> {
 
     fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
     where
-        Var<F>: Axes<D>,
+        Var<F>: Axes<F, D>,
     {
         let (input, _) = axes::input::<F, D>(scope, kind, inputs)?;
         let output = axes::output(
@@ -70,7 +70,7 @@ impl<const D: usize> MaxPool<D> {
             input,
             "a window, stride and padding that fit",
             "a smaller window, or a padding",
-            |none| none.max_pool(&self.0),
+            |none| Var::try_pool(none, &self.0),
         )?;
         Ok(Built {
             module: simple(MaxPoolModule {
@@ -108,11 +108,11 @@ struct MaxPoolModule<const D: usize> {
 
 impl<F: Float, const D: usize> SimpleModule<F> for MaxPoolModule<D>
 where
-    Var<F>: Axes<D>,
+    Var<F>: Axes<F, D>,
 {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         misfit::whole(cx, x, &self.input)?;
-        Ok(x.max_pool(&self.options)?)
+        Ok(x.max_pool(&self.options))
     }
 }
 
