@@ -172,7 +172,7 @@ fn loops() -> Vec<Loop> {
 
 const NAMES: [&str; 3] = ["first", "second", "third"];
 
-/// The network, with weights that keep the loop moving: near a fixed point there is no gradient through time to be wrong.
+/// The network of a case.
 fn network(case: &Loop) -> Network<f64> {
     // Layers are declared by type, so a chain of any layers is made from its file.
     let layers: Vec<_> = case
@@ -197,19 +197,31 @@ fn network(case: &Loop) -> Network<f64> {
     lively(Network::build(topology).unwrap())
 }
 
-fn lively(network: Network<f64>) -> Network<f64> {
-    drawn(network, 2.2)
+/// The first weights with which the loop still moves at its end: near a fixed point there is no gradient through time to
+/// be wrong.
+fn lively(mut network: Network<f64>) -> Network<f64> {
+    for seed in 0..200 {
+        let trained = network.params_mut().iter_mut();
+        for (_, param) in trained.filter(|(_, param)| param.trainable()) {
+            let inputs: usize = param.value.dims().iter().rev().skip(1).product();
+            let mut rng = Key::new(seed).fold(param.name()).rng();
+            let scale = 1.3 / (inputs as f64).sqrt();
+            param.value = Tensor::normal(*param.value.shape(), 0.0, scale, &mut rng);
+        }
+        if movement(&network) > 0.05 {
+            return network;
+        }
+    }
+    panic!("no weights keep the loop moving");
 }
 
-/// Weights drawn anew, larger or smaller.
-fn drawn(mut network: Network<f64>, size: f64) -> Network<f64> {
-    for (_, param) in network.params_mut().iter_mut() {
-        let inputs: usize = param.value.dims().iter().rev().skip(1).product();
-        let mut rng = Key::new(12).fold(param.name()).rng();
-        let scale = size / (inputs as f64).sqrt();
-        param.value = Tensor::normal(*param.value.shape(), 0.0, scale, &mut rng);
-    }
-    network
+/// How far the output moves at the last iteration, relative to its size.
+fn movement(network: &Network<f64>) -> f64 {
+    let all = outputs(network, &input(network));
+    let [.., before, last] = &*all else {
+        panic!("at least two iterations")
+    };
+    (last - before).norm() / last.norm()
 }
 
 fn input(network: &Network<f64>) -> Tensor<f64> {
@@ -284,8 +296,6 @@ fn each_pair_of_shapes_is_the_loop_written_out() {
             let worst = (got - want).abs().max();
             assert!(worst < 1e-12, "{} at {iteration}: off by {worst}", case.map);
         }
-        let moved = (&got[ITERATIONS - 1] - &got[ITERATIONS - 2]).norm();
-        assert!(moved > 0.05, "{} settles: it moves by {moved}", case.map);
     }
 }
 
@@ -389,11 +399,20 @@ fn gates_of_maps_look_at_each_position() {
 
 #[test]
 fn feedback_into_layers_without_a_sum_joins_their_input() {
-    let network = drawn(
+    let network = lively(
         Sequential::input([4, 6])
-            .layer("block1", TransformerBlock::decoder(2).hidden(5))
-            .layer("norm", LayerNorm::new())
-            .layer("block2", TransformerBlock::encoder(3).hidden(5).post_norm())
+            .layer(
+                "block1",
+                TransformerBlock::decoder(2).hidden(5).epsilon(0.1),
+            )
+            .layer("norm", LayerNorm::new().epsilon(0.1))
+            .layer(
+                "block2",
+                TransformerBlock::encoder(3)
+                    .hidden(5)
+                    .post_norm()
+                    .epsilon(0.1),
+            )
             .layer("scores", Dense::new(3))
             .feedback("block2", "block1")
             .feedback("scores", "norm")
@@ -402,10 +421,7 @@ fn feedback_into_layers_without_a_sum_joins_their_input() {
             .schedule(Unroll::iterations(3))
             .build_as::<f64>()
             .unwrap(),
-        0.5,
     );
-    let all = outputs(&network, &input(&network));
-    assert!((&all[2] - &all[1]).norm() > 0.01, "the loop moves");
     check_gradients(&network, "blocks");
 }
 
