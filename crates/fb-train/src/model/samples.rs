@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use fb_autograd::Var;
 use fb_data::Labelled;
+use fb_nn::module::ValueKind;
 use fb_nn::{Network, Target, Value};
 use fb_tensor::{Float, Shape, Tensor};
 
@@ -61,8 +62,10 @@ impl<F: Float> Inputs<F> {
         if value.kind() != spec.kind || self.shape().get(1..) != Some(&*spec.shape) {
             let help = if *self.shape() == *spec.shape {
                 "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)"
+            } else if spec.kind == ValueKind::Index {
+                "reshape the data, or give Sequential::indices the shape of one sample"
             } else {
-                "reshape the data, or give Sequential::input (for indices: Sequential::indices) the shape of one sample"
+                "reshape the data, or give Sequential::input the shape of one sample"
             };
             return Err(Error::InputShape {
                 what,

@@ -329,8 +329,11 @@ fn check_input<F: Float>(input: &Value<F>, spec: Spec) -> Result<()> {
     let help = if input.kind() == spec.kind && **input.shape() == *spec.shape {
         "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)"
             .to_owned()
+    } else if spec.kind == ValueKind::Index {
+        "the network's input shape was given to Sequential::indices, without the batch axis"
+            .to_owned()
     } else {
-        "the network's input shape was given to Sequential::input or Sequential::indices, without the batch axis"
+        "the network's input shape was given to Sequential::input, without the batch axis"
             .to_owned()
     };
     Err(Error::Data {

@@ -80,3 +80,76 @@ impl Layer for TransformerDecoderBlock {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sequential;
+    use crate::layers::TransformerBlock;
+    use fb_tensor::random::Key;
+
+    #[test]
+    fn each_block_has_its_number_of_inputs() {
+        let error = Sequential::input([4, 6])
+            .layer("block", TransformerDecoderBlock::new(2))
+            .build()
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layer \"block\" (TransformerDecoderBlock): expected two inputs, a sequence and its context, \
+             found [batch, 4, 6]\n  help: in a Sequential network use TransformerBlock::decoder(heads)"
+        );
+        let mut scope = Scope::<f32>::new(Key::new(0));
+        scope.enter("block");
+        let inputs = [Spec::float([4, 6]), Spec::float([3, 5])];
+        let error = TransformerBlock::encoder(2)
+            .build(&mut scope, &inputs)
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("expected one sequence, found [batch, 4, 6] and [batch, 3, 5]"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn bad_configurations_name_the_part() {
+        let error = |block: TransformerBlock| {
+            let network = Sequential::input([4, 6]).layer("block", block).build();
+            network.unwrap_err().to_string()
+        };
+        let text = error(TransformerBlock::encoder(4));
+        assert!(
+            text.starts_with(
+                "layer \"block/attention\" (TransformerBlock): expected a width that 4 heads divide, found 6"
+            ),
+            "{text}"
+        );
+        assert!(error(TransformerBlock::encoder(2).hidden(0)).contains("\"block/feed_forward\""));
+        assert!(
+            error(TransformerBlock::encoder(2).epsilon(0.0)).contains("a finite epsilon above 0")
+        );
+        assert!(
+            error(TransformerBlock::encoder(2).dropout(1.0))
+                .contains("a dropout rate from 0 to below 1, found 1")
+        );
+    }
+
+    #[test]
+    fn descriptions_tell_the_choices() {
+        let block = TransformerBlock::decoder(4)
+            .key_value_heads(2)
+            .rotary(100.0)
+            .swiglu(20)
+            .rms_norm();
+        let network = Sequential::input([4, 8])
+            .layer("block", block)
+            .build()
+            .unwrap();
+        assert_eq!(
+            network.describe().nodes[0].description,
+            "TransformerBlock 4 heads of 2 for 2, causal, rotary; 8 -> 20 -> 8 silu, gated; RMS norm before"
+        );
+    }
+}
