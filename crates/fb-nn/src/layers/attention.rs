@@ -311,7 +311,7 @@ impl<F: Float> AttentionModule<F> {
             Memory::KeysValues(cache) => cache,
             Memory::Empty => {
                 let head = cx.params().get(self.key.weight).value.dim(1) / self.shared;
-                KvCache::new(x.shape()[0], self.shared, head, head)
+                Box::new(KvCache::new(x.shape()[0], self.shared, head, head))
             }
             other => return Err(other.misfit(cx, "keys and values")),
         };

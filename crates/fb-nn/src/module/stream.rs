@@ -43,7 +43,7 @@ pub enum Memory<F: Float = f32> {
     /// How many positions have passed.
     Position(usize),
     /// The keys and values of the positions that have passed.
-    KeysValues(KvCache<F>),
+    KeysValues(Box<KvCache<F>>),
     /// What the layers within remember, in order.
     Parts(Vec<Memory<F>>),
 }
