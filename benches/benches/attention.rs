@@ -49,13 +49,13 @@ fn passes(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements((4 * pairs * shape[3]) as u64));
         let id = BenchmarkId::new("forward", name(shape, causal));
         group.bench_function(id, |bench| {
-            threads::enter(|| bench.iter(|| black_box(q.attention(&k, &v, &options))))
+            threads::scope(|| bench.iter(|| black_box(q.attention(&k, &v, &options))))
         });
         group.throughput(Throughput::Elements((14 * pairs * shape[3]) as u64));
         let id = BenchmarkId::new("forward and backward", name(shape, causal));
         let tape = Tape::new();
         group.bench_function(id, |bench| {
-            threads::enter(|| {
+            threads::scope(|| {
                 bench.iter(|| {
                     tape.clear();
                     let [q, k, v] = [&q, &k, &v].map(|t| tape.leaf(t.clone()));
@@ -80,7 +80,7 @@ fn decoding(criterion: &mut Criterion) {
     cache.append(&heads(shape, "k"), &heads(shape, "v"));
     let [q, k, v] = ["q", "k", "v"].map(|name| heads([8, 8, 1, 64], name));
     group.bench_function("cached step after 512", |bench| {
-        threads::enter(|| {
+        threads::scope(|| {
             bench.iter(|| {
                 cache.append(&k, &v);
                 let y = q.attention(&cache.keys(), &cache.values(), &Attention::new().causal());
@@ -99,11 +99,11 @@ fn rotary(criterion: &mut Criterion) {
     let (cos, sin) = Tensor::rotary_tables(0..shape[2], shape[3], 10_000.0);
     group.throughput(Throughput::Elements(x.len() as u64));
     group.bench_function(BenchmarkId::new("rotary", name(shape, false)), |bench| {
-        threads::enter(|| bench.iter(|| black_box(x.rotary(&cos, &sin))))
+        threads::scope(|| bench.iter(|| black_box(x.rotary(&cos, &sin))))
     });
     let id = BenchmarkId::new("rotary interleaved", name(shape, false));
     group.bench_function(id, |bench| {
-        threads::enter(|| bench.iter(|| black_box(x.rotary_interleaved(&cos, &sin))))
+        threads::scope(|| bench.iter(|| black_box(x.rotary_interleaved(&cos, &sin))))
     });
     group.finish();
 }

@@ -25,19 +25,19 @@ fn matmul(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements((2 * m * k * n) as u64));
         let id = BenchmarkId::from_parameter(format!("{m}x{k}x{n}"));
         group.bench_function(id, |bench| {
-            threads::enter(|| bench.iter(|| black_box(a.matmul(&b))))
+            threads::scope(|| bench.iter(|| black_box(a.matmul(&b))))
         });
     }
     let (a, b) = (normal([784, 128]), normal([128, 512]));
     let a = a.transpose().contiguous().transpose();
     group.throughput(Throughput::Elements(2 * 784 * 128 * 512));
     group.bench_function("784x128x512 transposed", |bench| {
-        threads::enter(|| bench.iter(|| black_box(a.matmul(&b))))
+        threads::scope(|| bench.iter(|| black_box(a.matmul(&b))))
     });
     let (a, b) = (normal([32, 64, 64]), normal([32, 64, 64]));
     group.throughput(Throughput::Elements(2 * 32 * 64 * 64 * 64));
     group.bench_function("32 of 64x64x64", |bench| {
-        threads::enter(|| bench.iter(|| black_box(a.matmul(&b))))
+        threads::scope(|| bench.iter(|| black_box(a.matmul(&b))))
     });
     group.finish();
 }
@@ -59,7 +59,7 @@ fn elementwise(criterion: &mut Criterion) {
         for (name, pass) in passes {
             let id = BenchmarkId::new(name, format!("{rows}x{columns}"));
             group.bench_function(id, |bench| {
-                threads::enter(|| bench.iter(|| black_box(pass(&x))))
+                threads::scope(|| bench.iter(|| black_box(pass(&x))))
             });
         }
     }

@@ -30,7 +30,7 @@ fn training_step(criterion: &mut Criterion) {
     for name in ["xor_step", "mlp", "feedback"] {
         let workload = workloads::find(name).expect("a workload of this name");
         let mut step = workload.prepare().expect("the workload can be set up");
-        group.bench_function(name, |bench| threads::enter(|| bench.iter(&mut *step)));
+        group.bench_function(name, |bench| threads::scope(|| bench.iter(&mut *step)));
     }
     group.finish();
 }

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for workload in chosen {
         let mut step = workload.prepare()?;
-        let timing = threads::enter(|| time(&mut *step));
+        let timing = threads::scope(|| time(&mut *step));
         let line = serde_json::json!({
             "work": workload.name,
             "threads": arguments.threads,

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::fused::norm::{ChannelNorm, ChannelNormed, NormGradients, RowNorm, RowNormed};
 use crate::fused::{self, norm};
 use crate::index::add_rows_slices;
-use crate::kernels::gemm::{self, MatMut, MatRef};
+use crate::kernels::gemm::{self, MatMut, MatRef, PackedRight, Update};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
 use crate::kernels::rotary::Pairing;
@@ -37,8 +37,11 @@ pub struct Kernels<F: Float> {
     pub(crate) squares: FoldLoops<F>,
     pub(crate) wide_squares: fn(&[F]) -> f64,
     pub(crate) not_finite: fn(&[F]) -> f64,
-    pub(crate) product: fn(F, MatRef<'_, F>, MatRef<'_, F>, bool, MatMut<'_, F>),
-    pub(crate) products: fn(F, &[(MatRef<'_, F>, MatRef<'_, F>)], bool, MatMut<'_, F>),
+    pub(crate) product: fn(MatRef<'_, F>, MatRef<'_, F>, Update<'_, F>, MatMut<'_, F>),
+    pub(crate) products: fn(&[(MatRef<'_, F>, MatRef<'_, F>)], Update<'_, F>, MatMut<'_, F>),
+    pub(crate) pack_right: fn(&[MatRef<'_, F>]) -> PackedRight<F>,
+    pub(crate) product_with_packed:
+        fn(&[MatRef<'_, F>], &PackedRight<F>, Update<'_, F>, MatMut<'_, F>),
     pub(crate) softmax: fn(&Tensor<F>, usize, F) -> Tensor<F>,
     pub(crate) chain_softmax: fn(&Tensor<F>, Tensor<F>, usize, F) -> Tensor<F>,
     pub(crate) masked_softmax: fn(&Tensor<F>, F, &Tensor<bool>) -> Tensor<F>,
@@ -111,6 +114,8 @@ impl<F: Float> Kernels<F> {
             not_finite: |values| fold_slice(NotFinite, values),
             product: gemm::product,
             products: gemm::products,
+            pack_right: PackedRight::new,
+            product_with_packed: gemm::product_with_packed,
             convolution: ConvLoops::new(),
             pooling: PoolLoops::new(),
             resize: ResizeLoops::new(),

@@ -30,7 +30,7 @@ pub mod threads;
 
 /// The memory of tensors: recycled blocks and what they cost.
 pub mod pool {
-    pub use crate::storage::{PoolStats, release, stats};
+    pub use crate::storage::{CountingAllocator, PoolStats, release, set_limit, stats};
 }
 
 /// Elementwise operations as values: their types, formulas and derivatives.

@@ -1,9 +1,13 @@
 //! The one thread pool (rayon's) and when it pays to use it.
 //!
 //! Entering the pool from outside costs 20–30 µs, splitting work inside it a fraction of a microsecond, so training
-//! loops enter once with [`enter`] and stay inside.
+//! loops enter once with [`scope`] and stay inside.
 
+use crate::error::{Error, Result};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Work worth splitting inside the pool, in nanoseconds of one core.
 const SPLIT_INSIDE_NS: usize = 20_000;
@@ -12,16 +16,69 @@ const SPLIT_OUTSIDE_NS: usize = 400_000;
 
 /// Runs `work` inside the thread pool, where splitting is cheap. Runs it at once if already inside.
 ///
+/// Put a loop of your own into one scope, not each of its operations: from outside, a small operation stays on one core.
+///
 /// ```
-/// let sum = fb_tensor::threads::enter(|| (1..=10).sum::<i32>());
+/// let sum = fb_tensor::threads::scope(|| (1..=10).sum::<i32>());
 /// assert_eq!(sum, 55);
 /// ```
-pub fn enter<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+pub fn scope<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     if in_pool() {
         work()
     } else {
         rayon::scope(|_| work())
     }
+}
+
+/// [`scope`] with so many threads (at least one), whatever the process has: everything that `work` splits stays among
+/// them. The threads are kept for the next scope with as many.
+///
+/// Results do not depend on the number of threads, bit for bit.
+///
+/// ```
+/// use fb_tensor::threads;
+/// assert_eq!(threads::scope_with(3, threads::count), 3);
+/// ```
+pub fn scope_with<R: Send>(count: usize, work: impl FnOnce() -> R + Send) -> R {
+    let count = count.max(1);
+    if in_pool() && self::count() == count {
+        return work();
+    }
+    pool_of(count).install(work)
+}
+
+/// The pool of so many threads for [`scope_with`].
+fn pool_of(count: usize) -> Arc<ThreadPool> {
+    static POOLS: Mutex<BTreeMap<usize, Arc<ThreadPool>>> = Mutex::new(BTreeMap::new());
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = pools.entry(count).or_insert_with(|| {
+        let builder = ThreadPoolBuilder::new().num_threads(count);
+        Arc::new(builder.build().expect("the system starts threads"))
+    });
+    pool.clone()
+}
+
+/// Sets how many threads the process's pool has; 0 for one per core, as without this call.
+///
+/// # Errors
+/// The pool has started: it does at its first use, so this call comes first in a program.
+///
+/// ```
+/// use fb_tensor::threads;
+/// threads::set_count(2)?;
+/// assert_eq!(threads::count(), 2);
+/// assert!(threads::set_count(3).is_err());
+/// # Ok::<(), fb_tensor::Error>(())
+/// ```
+pub fn set_count(count: usize) -> Result<()> {
+    let builder = ThreadPoolBuilder::new().num_threads(count);
+    builder.build_global().map_err(|error| Error::Argument {
+        op: "set_count",
+        what: format!(
+            "{count} threads are asked for when the pool runs already ({error})\n  \
+             help: call it first in the program, or run one part with threads::scope_with"
+        ),
+    })
 }
 
 /// Whether the caller runs on a thread of the pool.

@@ -34,7 +34,7 @@ fn memory_grows_with_the_length_not_with_its_square() {
         Tensor::attention_backward([&q, &k, &v], &options, saved, &y, [true; 3])
     };
     let before = peak();
-    let gradients = threads::enter(pass);
+    let gradients = threads::scope(pass);
     let taken = peak() - before;
     assert!(
         gradients
@@ -51,7 +51,7 @@ fn memory_grows_with_the_length_not_with_its_square() {
 
     drop(gradients);
     // Blocks that other threads gave back are theirs, so a few passes go by until each has what it needs.
-    threads::enter(|| (0..3).for_each(|_| drop(pass())));
+    threads::scope(|| (0..3).for_each(|_| drop(pass())));
     let blocks = pool::stats().large_allocations;
     let (y, _) = q
         .slice(2, 0..64)

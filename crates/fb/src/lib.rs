@@ -54,4 +54,5 @@ pub use fb_autograd as autograd;
 pub use fb_data as data;
 pub use fb_nn as nn;
 pub use fb_tensor as tensor;
+pub use fb_tensor::{pool, threads};
 pub use fb_train as train;

@@ -1,8 +1,9 @@
 //! Matrix products, and the affine map of a dense layer.
 
 use super::{common_node, index};
-use crate::tape::{Backward, Sweep};
+use crate::tape::{Backward, NodeRef, Sweep};
 use crate::var::Var;
+use fb_tensor::ops::{Saves, UnaryOp};
 use fb_tensor::{Float, Shape, Tensor};
 
 struct MatMul<F: Float> {
@@ -72,6 +73,61 @@ struct Linear<F: Float> {
     weight_value: Option<Tensor<F>>,
 }
 
+/// A linear map and a function of each of its elements whose derivative wants the result.
+struct LinearThen<F: Float, Op> {
+    linear: Linear<F>,
+    op: Op,
+    output: Tensor<F>,
+}
+
+impl<F: Float, Op: UnaryOp> Backward<F> for LinearThen<F, Op> {
+    fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
+        let gradient = Tensor::chain_op(&self.output, gradient, &self.op);
+        self.linear.backward(gradient, sweep);
+    }
+}
+
+/// A linear map added to something else.
+struct LinearAdd<F: Float> {
+    linear: Linear<F>,
+    residual: Option<u32>,
+}
+
+impl<F: Float> Backward<F> for LinearAdd<F> {
+    fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
+        if let Some(parent) = self.residual {
+            sweep.add(parent, gradient.clone());
+        }
+        self.linear.backward(gradient, sweep);
+    }
+}
+
+impl<F: Float> Linear<F> {
+    /// What the reverse sweep needs, and the node of one of the operands if any is recorded.
+    #[inline]
+    fn record<'v>(
+        x: &'v Var<F>,
+        weight: &'v Var<F>,
+        bias: Option<&'v Var<F>>,
+    ) -> (Self, Option<&'v NodeRef<F>>) {
+        let node = match (common_node(x, weight), bias.and_then(Var::node)) {
+            (Some(a), Some(b)) => {
+                a.same_tape(b);
+                Some(a)
+            }
+            (a, b) => a.or(b),
+        };
+        let op = Self {
+            x: index(x),
+            weight: index(weight),
+            bias: bias.and_then(index),
+            x_value: weight.requires_grad().then(|| x.tensor().clone()),
+            weight_value: x.requires_grad().then(|| weight.tensor().clone()),
+        };
+        (op, node)
+    }
+}
+
 impl<F: Float> Backward<F> for Linear<F> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
         if let Some(parent) = self.bias {
@@ -139,7 +195,70 @@ impl<F: Float> Var<F> {
         let output = self
             .tensor()
             .linear(weight.tensor(), bias.map(Self::tensor));
-        let node = match (common_node(self, weight), bias.and_then(Self::node)) {
+        match Linear::record(self, weight, bias) {
+            (op, Some(node)) => node.record(output, op),
+            (_, None) => Self::constant(output),
+        }
+    }
+
+    /// `op(x · w + b)` as one node, where the derivative of `op` wants the result: sigmoid, tanh, relu and others. Any
+    /// other function is recorded as [`Var::linear`] and [`Var::map_op`].
+    ///
+    /// ```
+    /// use fb_autograd::Tape;
+    /// use fb_tensor::{Tensor, ops::unary::Relu};
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[1.0, 2.0]]));
+    /// let w = tape.leaf(Tensor::from([[1.0, -1.0], [1.0, -1.0]]));
+    /// let gradients = x.linear_then(&w, None, Relu {}).sum().backward();
+    /// assert_eq!(gradients.get(&x).unwrap().to_vec(), [1.0, 1.0]);
+    /// ```
+    ///
+    /// # Shapes
+    /// As [`Var::linear`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn linear_then<Op: UnaryOp>(&self, weight: &Self, bias: Option<&Self>, op: Op) -> Self {
+        if Op::SAVES != Saves::Output {
+            return self.linear(weight, bias).map_op(op);
+        }
+        let output = self
+            .tensor()
+            .linear_then(weight.tensor(), bias.map(Self::tensor), &op);
+        match Linear::record(self, weight, bias) {
+            (linear, Some(node)) => {
+                let saved = output.clone();
+                node.record(
+                    output,
+                    LinearThen {
+                        linear,
+                        op,
+                        output: saved,
+                    },
+                )
+            }
+            (_, None) => Self::constant(output),
+        }
+    }
+
+    /// `x · w + b + residual` as one node: the end of a branch that is added to what it branched off from.
+    ///
+    /// # Shapes
+    /// As [`Var::linear`]; `residual` is shaped as the result.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    #[must_use]
+    pub fn linear_add(&self, weight: &Self, bias: Option<&Self>, residual: &Self) -> Self {
+        let output =
+            self.tensor()
+                .linear_add(weight.tensor(), bias.map(Self::tensor), residual.tensor());
+        let (linear, node) = Linear::record(self, weight, bias);
+        let node = match (node, residual.node()) {
             (Some(a), Some(b)) => {
                 a.same_tape(b);
                 a
@@ -149,13 +268,7 @@ impl<F: Float> Var<F> {
                 None => return Self::constant(output),
             },
         };
-        let op = Linear {
-            x: index(self),
-            weight: index(weight),
-            bias: bias.and_then(index),
-            x_value: weight.requires_grad().then(|| self.tensor().clone()),
-            weight_value: self.requires_grad().then(|| weight.tensor().clone()),
-        };
-        node.record(output, op)
+        let residual = index(residual);
+        node.record(output, LinearAdd { linear, residual })
     }
 }

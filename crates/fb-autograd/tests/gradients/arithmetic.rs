@@ -2,6 +2,7 @@
 
 use super::{Row, between, normal, row};
 use fb_autograd::Var;
+use fb_tensor::ops::unary;
 use fb_tensor::{Shape, Tensor};
 
 /// Shapes that broadcast, either way and both ways.
@@ -98,6 +99,26 @@ fn products() -> Vec<Row> {
         }));
         rows.push(row("linear without bias", &operands()[..2], |v| {
             v[0].linear(&v[1], None)
+        }));
+        rows.push(row("linear_then sigmoid", operands(), |v| {
+            v[0].linear_then(&v[1], Some(&v[2]), unary::Sigmoid {})
+        }));
+        rows.push(row("linear_then silu", operands(), |v| {
+            v[0].linear_then(&v[1], Some(&v[2]), unary::Silu {})
+        }));
+        rows.push(row("linear_then without bias", &operands()[..2], |v| {
+            v[0].linear_then(&v[1], None, unary::Tanh {})
+        }));
+        let with_residual = || {
+            let [x, w, b] = operands();
+            let residual = normal("residual", x.linear(&w, None).shape().to_vec());
+            [x, w, b, residual]
+        };
+        rows.push(row("linear_add", with_residual(), |v| {
+            v[0].linear_add(&v[1], Some(&v[2]), &v[3])
+        }));
+        rows.push(row("linear_add without bias", with_residual(), |v| {
+            v[0].linear_add(&v[1], None, &v[3])
         }));
         rows.push(row("linear of a constant", &operands()[1..], move |v| {
             Var::constant(normal("x", x)).linear(&v[0], Some(&v[1]))

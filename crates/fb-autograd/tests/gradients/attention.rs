@@ -75,12 +75,12 @@ fn attention() -> Vec<Row> {
         row(
             "attention, added",
             operands(2, 2, 4, 5),
-            with(plain().add(added.clone())),
+            with(plain().bias(added.clone())),
         ),
         row(
             "attention, added, causal",
             operands(2, 2, 4, 5),
-            with(plain().causal().add(added)),
+            with(plain().causal().bias(added)),
         ),
         row(
             "attention over two tiles",

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, Streaming, simple};
 use fb_autograd::Var;
 use fb_tensor::Float;
+use fb_tensor::ops::unary;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -92,6 +93,21 @@ impl Activation {
                 (Some(last), _) => x.log_softmax(last),
                 (None, _) => self.apply(x.reshape([1])).reshape([]),
             },
+        }
+    }
+
+    /// The function of `x · weight + bias`, as one operation where there is one.
+    pub(super) fn apply_to_linear<F: Float>(
+        self,
+        x: &Var<F>,
+        weight: &Var<F>,
+        bias: Option<&Var<F>>,
+    ) -> Var<F> {
+        match self {
+            Self::Sigmoid => x.linear_then(weight, bias, unary::Sigmoid {}),
+            Self::Tanh => x.linear_then(weight, bias, unary::Tanh {}),
+            Self::Relu => x.linear_then(weight, bias, unary::Relu {}),
+            _ => self.apply(x.linear(weight, bias)),
         }
     }
 

@@ -147,8 +147,8 @@ struct DenseModule {
 
 impl<F: Float> SimpleModule<F> for DenseModule {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        let sum = self.project(cx, x)?;
-        self.finish(cx, sum)
+        let (weight, bias) = self.operands(cx, x)?;
+        Ok(self.activation.apply_to_linear(x, &weight, bias.as_ref()))
     }
 
     fn split(&self) -> Option<&dyn SplitModule<F>> {
@@ -162,14 +162,26 @@ impl<F: Float> SimpleModule<F> for DenseModule {
 
 impl<F: Float> SplitModule<F> for DenseModule {
     fn project(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        misfit::features(cx, x, &self.input)?;
-        let weight = cx.param(self.weight);
-        let bias = self.bias.map(|id| cx.param(id));
+        let (weight, bias) = self.operands(cx, x)?;
         Ok(x.linear(&weight, bias.as_ref()))
     }
 
     fn finish(&self, _cx: &mut Context<'_, F>, sum: Var<F>) -> Result<Var<F>> {
         Ok(self.activation.apply(sum))
+    }
+}
+
+impl DenseModule {
+    /// Weight and bias, for an input that fits them.
+    #[inline]
+    fn operands<F: Float>(
+        &self,
+        cx: &mut Context<'_, F>,
+        x: &Var<F>,
+    ) -> Result<(Var<F>, Option<Var<F>>)> {
+        misfit::features(cx, x, &self.input)?;
+        let weight = cx.param(self.weight);
+        Ok((weight, self.bias.map(|id| cx.param(id))))
     }
 }
 

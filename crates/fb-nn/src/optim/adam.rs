@@ -115,10 +115,10 @@ pub(super) fn validate(
 
 /// `1 − β₁ᵗ` and `√(1 − β₂ᵗ)`
 pub(super) fn corrections(betas: [f64; 2], step: u64) -> [f64; 2] {
-    let exponent = i32::try_from(step).unwrap_or(i32::MAX);
+    let exponent = step as f64;
     [
-        1.0 - betas[0].powi(exponent),
-        (1.0 - betas[1].powi(exponent)).sqrt(),
+        1.0 - betas[0].powf(exponent),
+        (1.0 - betas[1].powf(exponent)).sqrt(),
     ]
 }
 

@@ -79,7 +79,7 @@ impl<F: Float> Attention<F> {
 
     /// Adds numbers to the scaled scores.
     #[must_use]
-    pub fn add(self, mask: Tensor<F>) -> Self {
+    pub fn bias(self, mask: Tensor<F>) -> Self {
         Self {
             mask: Some(AttentionMask::Add(mask)),
             ..self

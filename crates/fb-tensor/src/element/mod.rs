@@ -5,7 +5,7 @@ mod float;
 
 pub use float::Float;
 
-use crate::storage::Pool;
+use crate::storage::{Pool, Shelf};
 use half::{bf16, f16};
 use std::cell::RefCell;
 use std::fmt::{Debug, Display};
@@ -28,6 +28,9 @@ pub trait Element:
     #[doc(hidden)]
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
 
+    #[doc(hidden)]
+    fn shelf() -> &'static Shelf<Self>;
+
     /// The value as `f64` (`bool` gives 0 or 1; `i64` beyond 2⁵³ is rounded).
     fn as_f64(self) -> f64;
 
@@ -46,6 +49,11 @@ macro_rules! element {
                     static POOL: RefCell<Pool<$type>> = const { RefCell::new(Pool::new()) };
                 }
                 &POOL
+            }
+
+            fn shelf() -> &'static Shelf<Self> {
+                static SHELF: Shelf<$type> = Shelf::new();
+                &SHELF
             }
 
             #[inline(always)]

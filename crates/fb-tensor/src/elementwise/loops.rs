@@ -247,9 +247,10 @@ fn map<F: Float, Op: UnaryOp>(t: &Tensor<F>, op: &Op) -> Tensor<F> {
 
 /// `gradient · op'(saved)` of tensors of one shape.
 fn chain<F: Float, Op: UnaryOp>(saved: &Tensor<F>, mut gradient: Tensor<F>, op: &Op) -> Tensor<F> {
-    let saved = saved.contiguous();
-    let values = saved.as_slice().expect("made contiguous");
-    kernel::chain(op, values, gradient.make_mut());
+    match saved.as_slice() {
+        Some(values) => kernel::chain(op, values, gradient.make_mut()),
+        None => return chain(&saved.contiguous(), gradient, op),
+    }
     gradient
 }
 
@@ -259,10 +260,10 @@ fn zip_same<F: Float, Op: BinaryOp<F, F>>(
     right: &Tensor<F>,
     op: &Op,
 ) -> Tensor<F> {
-    let (left, right) = (left.contiguous(), right.contiguous());
-    let a = left.as_slice().expect("made contiguous");
-    let b = right.as_slice().expect("made contiguous");
-    Tensor::filled_by(*left.shape(), |out| kernel::zip(op, a, b, out))
+    match (left.as_slice(), right.as_slice()) {
+        (Some(a), Some(b)) => Tensor::filled_by(*left.shape(), |out| kernel::zip(op, a, b, out)),
+        _ => zip_same(&left.contiguous(), &right.contiguous(), op),
+    }
 }
 
 /// A tensor that can be read row by row when it is stretched to `shape`, in innermost steps of 0 or 1: itself or a

@@ -12,6 +12,7 @@ pub(crate) mod copy;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod norm;
+pub(crate) mod half_product;
 pub(crate) mod optimizer;
 pub(crate) mod pooling;
 pub(crate) mod reduce;

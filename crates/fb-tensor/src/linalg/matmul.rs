@@ -1,9 +1,9 @@
 //! `A · B` with batches, broadcasting and views of every kind.
 
-use crate::element::Float;
+use crate::element::{Element, Float};
 use crate::error::{Error, OrPanic, Result};
 use crate::kernels::copy;
-use crate::kernels::gemm::{MatMut, MatRef};
+use crate::kernels::gemm::{MatMut, MatRef, Update};
 use crate::layout::{Layout, Walk};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -49,12 +49,7 @@ impl<F: Float> Tensor<F> {
             && k == k2
         {
             return Ok(Self::filled_by([m, n], |data| {
-                let out = MatMut {
-                    data,
-                    rows: m,
-                    columns: n,
-                };
-                (F::kernels().product)(F::ONE, self.matrix(0), other.matrix(0), false, out);
+                other.as_right_factor(self, Update::ASSIGN, MatMut::row_major(data, m, n));
             }));
         }
         if self.rank() == 1 && other.rank() >= 1 {
@@ -138,12 +133,8 @@ impl<F: Float> Tensor<F> {
             let per_piece = starts.len().div_ceil(8 * threads::count()).max(1);
             threads::for_each_chunk_mut(data, per_piece * each, cost, |start, part| {
                 for (out, &(a, b)) in part.chunks_mut(each).zip(&starts[start / each..]) {
-                    let out = MatMut {
-                        data: out,
-                        rows: m,
-                        columns: n,
-                    };
-                    (F::kernels().product)(F::ONE, self.matrix(a), other.matrix(b), false, out);
+                    let out = MatMut::row_major(out, m, n);
+                    (F::kernels().product)(self.matrix(a), other.matrix(b), Update::ASSIGN, out);
                 }
             });
         }))
@@ -157,9 +148,11 @@ impl<F: Float> Tensor<F> {
         let (columns, outer) = (last_extent(self), self.rank().saturating_sub(1));
         self.reshape([self.dims()[..outer].iter().product(), columns])
     }
+}
 
+impl<T: Element> Tensor<T> {
     /// The matrix of the last two axes that starts `shift` elements after the view's first.
-    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, F> {
+    pub(crate) fn matrix(&self, shift: isize) -> MatRef<'_, T> {
         let rank = self.rank();
         MatRef {
             data: self.storage_slice(),
@@ -244,12 +237,8 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
         && !runs_backwards(b, 2)
     {
         return Tensor::filled_by([m, n], |data| {
-            let out = MatMut {
-                data,
-                rows: m,
-                columns: n,
-            };
-            (F::kernels().product)(F::ONE, a.matrix(0).transposed(), b.matrix(0), false, out);
+            let out = MatMut::row_major(data, m, n);
+            (F::kernels().product)(a.matrix(0).transposed(), b.matrix(0), Update::ASSIGN, out);
         });
     }
     let rows: Vec<(Tensor<F>, Tensor<F>)> = pairs
@@ -270,16 +259,7 @@ pub fn sum_of_products<F: Float>(pairs: &[(Tensor<F>, Tensor<F>)]) -> Tensor<F> 
         .map(|(a, b)| (a.matrix(0).transposed(), b.matrix(0)))
         .collect();
     Tensor::filled_by([m, n], |data| {
-        (F::kernels().products)(
-            F::ONE,
-            &factors,
-            false,
-            MatMut {
-                data,
-                rows: m,
-                columns: n,
-            },
-        )
+        (F::kernels().products)(&factors, Update::ASSIGN, MatMut::row_major(data, m, n))
     })
 }
 

@@ -1,6 +1,8 @@
 //! Matrix products of tensors.
 
+mod half_matmul;
 mod matmul;
+mod right_factor;
 
 pub use matmul::sum_of_products;
 pub(crate) use matmul::{forwards, runs_backwards};

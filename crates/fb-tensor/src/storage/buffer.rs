@@ -1,6 +1,7 @@
 //! One block of elements, and the two ways to hold it.
 
-use super::pool;
+use super::derived::Derived;
+use super::{pages, pool};
 use crate::element::Element;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
@@ -15,8 +16,19 @@ const ALIGNMENT: usize = 64;
 pub(crate) struct Buffer<T> {
     start: NonNull<T>,
     capacity: usize,
-    /// `Some(capacity)` when the block came from a `Vec` and must go back through one.
-    foreign: bool,
+    derived: Derived,
+    origin: Origin,
+}
+
+/// Where a block came from, and so how it goes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The system allocator, or nowhere if it has no bytes.
+    Heap,
+    /// Pages of the operating system.
+    Pages,
+    /// A vector's allocation, taken over.
+    Vec,
 }
 
 // SAFETY: a buffer owns its elements, which are plain values that may move between and be read from several threads.
@@ -27,22 +39,23 @@ unsafe impl<T: Sync> Sync for Buffer<T> {}
 impl<T: Element> Buffer<T> {
     fn zeroed(capacity: usize) -> Self {
         let layout = Self::layout(capacity);
-        if layout.size() == 0 {
-            return Self {
-                start: NonNull::dangling(),
-                capacity,
-                foreign: false,
+        let (start, origin) = if layout.size() == 0 {
+            (NonNull::dangling(), Origin::Heap)
+        } else if let Some(start) = pages::map(layout.size()) {
+            (start.cast(), Origin::Pages)
+        } else {
+            // SAFETY: the layout has a non-zero size.
+            let raw = unsafe { alloc_zeroed(layout) };
+            let Some(start) = NonNull::new(raw.cast::<T>()) else {
+                handle_alloc_error(layout)
             };
-        }
-        // SAFETY: the layout has a non-zero size.
-        let raw = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(raw.cast::<T>()) else {
-            handle_alloc_error(layout)
+            (start, Origin::Heap)
         };
         Self {
             start,
             capacity,
-            foreign: false,
+            derived: Derived::NONE,
+            origin,
         }
     }
 
@@ -58,7 +71,8 @@ impl<T: Element> Buffer<T> {
         Self {
             start,
             capacity,
-            foreign: true,
+            derived: Derived::NONE,
+            origin: Origin::Vec,
         }
     }
 
@@ -77,15 +91,24 @@ impl<T: Element> Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.foreign {
-            // SAFETY: made from a `Vec` with this capacity, all of it initialised.
-            drop(unsafe { Vec::from_raw_parts(self.start.as_ptr(), self.capacity, self.capacity) });
-        } else if self.capacity * size_of::<T>() > 0 {
-            // The element type has no destructor: `Element`s are `Copy`.
-            let layout = Layout::from_size_align(self.capacity * size_of::<T>(), ALIGNMENT)
-                .expect("the layout was valid when it was allocated");
-            // SAFETY: allocated in `zeroed` with this very layout.
-            unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+        // The element type has no destructor: `Element`s are `Copy`.
+        let bytes = self.capacity * size_of::<T>();
+        match self.origin {
+            Origin::Vec => {
+                // SAFETY: made from a `Vec` with this capacity, all of it initialised.
+                drop(unsafe {
+                    Vec::from_raw_parts(self.start.as_ptr(), self.capacity, self.capacity)
+                });
+            }
+            // SAFETY: mapped in `zeroed` for so many bytes, and this was the last handle.
+            Origin::Pages => unsafe { pages::unmap(self.start.as_ptr().cast(), bytes) },
+            Origin::Heap if bytes > 0 => {
+                let layout = Layout::from_size_align(bytes, ALIGNMENT)
+                    .expect("the layout was valid when it was allocated");
+                // SAFETY: allocated in `zeroed` with this very layout.
+                unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+            }
+            Origin::Heap => {}
         }
     }
 }
@@ -113,10 +136,21 @@ impl<T: Element> Storage<T> {
         if !self.is_unique() {
             return None;
         }
+        forget_derived(&mut self.block);
         // SAFETY: no other handle exists, weak ones are never made, and `&mut self` keeps new ones from being cloned.
         Some(unsafe {
             std::slice::from_raw_parts_mut(self.block.start.as_ptr(), self.block.capacity)
         })
+    }
+
+    /// What `make` computes from the elements, kept beside them until they change or go; `None` at the first call in a
+    /// slot, as most elements are read once and what is made from them would be as well.
+    pub(crate) fn derived<D: Send + Sync + 'static>(
+        &self,
+        slot: usize,
+        make: impl FnOnce() -> D,
+    ) -> Option<&D> {
+        self.block.derived.get(slot, make)
     }
 
     /// Whether this is the only handle.
@@ -129,7 +163,7 @@ impl<T: Element> Storage<T> {
 
     /// Whether the block is a vector's allocation of exactly `len` elements, which [`Storage::into_vec`] can give back.
     pub(crate) fn is_vec_of(&self, len: usize) -> bool {
-        self.block.foreign && self.block.capacity == len && self.is_unique()
+        self.block.origin == Origin::Vec && self.block.capacity == len && self.is_unique()
     }
 
     /// The vector that the block was made from, without copying, if [`Storage::is_vec_of`] its length.
@@ -140,9 +174,20 @@ impl<T: Element> Storage<T> {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: `this` is never dropped, so the handle is taken exactly once.
         let block = unsafe { ManuallyDrop::take(&mut this.block) };
-        let buffer = ManuallyDrop::new(Arc::into_inner(block).expect("the only handle"));
+        let mut buffer = ManuallyDrop::new(Arc::into_inner(block).expect("the only handle"));
+        buffer.derived.forget();
         // SAFETY: made from a `Vec` with this capacity; `buffer` is not dropped, so the block has one owner.
         Ok(unsafe { Vec::from_raw_parts(buffer.start.as_ptr(), buffer.capacity, buffer.capacity) })
+    }
+}
+
+/// Drops what was computed from the elements of a block that nobody else holds.
+#[inline]
+fn forget_derived<T>(block: &mut Arc<Buffer<T>>) {
+    // Most blocks have nothing: a plain look at the flags is cheaper than proving that the handle is unique.
+    if block.derived.was_asked() {
+        let block = Arc::get_mut(block).expect("the only handle");
+        block.derived.forget();
     }
 }
 
@@ -157,9 +202,10 @@ impl<T: Element> Clone for Storage<T> {
 impl<T: Element> Drop for Storage<T> {
     fn drop(&mut self) {
         // SAFETY: `drop` runs once and nothing reads the field after it.
-        let block = unsafe { ManuallyDrop::take(&mut self.block) };
-        if Arc::strong_count(&block) == 1 && !block.foreign {
+        let mut block = unsafe { ManuallyDrop::take(&mut self.block) };
+        if Arc::strong_count(&block) == 1 && block.origin != Origin::Vec {
             fence(Ordering::Acquire);
+            forget_derived(&mut block);
             let bytes = block.capacity * size_of::<T>();
             pool::put(block, bytes);
         }

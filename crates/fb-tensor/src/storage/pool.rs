@@ -1,28 +1,36 @@
-//! Recycling of blocks: one free list per thread, element type and size class, bounded in bytes.
+//! Recycling of blocks, by element type and size class: small ones on a list of each thread, large ones on a shelf that
+//! all threads share, bounded in bytes.
 //!
 //! A training step makes the same temporaries over and over. Fresh memory costs a page fault per 4 KiB, a recycled
 //! block nothing, so blocks of every size go through here.
 
 use super::buffer::Buffer;
 use crate::element::Element;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Classes are spaced four to an octave from 64 bytes up, so at most a quarter of a block is unused.
 const CLASSES: usize = 4 * 36;
-/// What one thread keeps per element type at most; more goes back to the system.
-const MAX_CACHED_BYTES: usize = 1 << 30;
+/// Blocks from this size on go to the shelf: what one thread makes another may drop, and a lock is nothing beside the
+/// work on so many elements.
+const SHARED_BYTES: usize = 32 << 10;
+/// What one thread keeps of small blocks per element type at most; more goes back to the system.
+const MAX_THREAD_BYTES: usize = 16 << 20;
+/// What lies on all shelves at most, if [`set_limit`] says nothing else.
+const DEFAULT_LIMIT: usize = 2 << 30;
 /// Blocks above this size are counted in [`PoolStats::large_allocations`].
-const LARGE: usize = 4096;
+pub(super) const LARGE: usize = 4096;
 
 static LARGE_ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static EPOCH: AtomicU64 = AtomicU64::new(0);
+static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
+static IDLE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// One thread's free blocks of one element type.
+/// Free blocks of one element type.
 #[doc(hidden)]
 pub struct Pool<T> {
     free: [Vec<Arc<Buffer<T>>>; CLASSES],
-    cached_bytes: usize,
+    bytes: usize,
     /// The value of [`EPOCH`] at the last look; a newer one means that [`release`] was called.
     epoch: u64,
 }
@@ -31,7 +39,7 @@ impl<T> Pool<T> {
     pub(crate) const fn new() -> Self {
         Self {
             free: [const { Vec::new() }; CLASSES],
-            cached_bytes: 0,
+            bytes: 0,
             epoch: 0,
         }
     }
@@ -40,25 +48,80 @@ impl<T> Pool<T> {
     fn heed_release(&mut self) {
         let epoch = EPOCH.load(Ordering::Relaxed);
         if self.epoch != epoch {
-            self.empty(epoch);
+            self.epoch = epoch;
+            self.empty();
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn empty(&mut self, epoch: u64) {
-        self.epoch = epoch;
+    fn empty(&mut self) {
         self.free.iter_mut().for_each(|list| *list = Vec::new());
-        self.cached_bytes = 0;
+        self.bytes = 0;
+    }
+
+    #[inline(always)]
+    fn take(&mut self, class: usize, bytes: usize) -> Option<Arc<Buffer<T>>> {
+        let block = self.free.get_mut(class)?.pop()?;
+        self.bytes -= bytes;
+        Some(block)
+    }
+
+    #[inline(always)]
+    fn put(&mut self, class: usize, bytes: usize, block: Arc<Buffer<T>>) {
+        self.bytes += bytes;
+        self.free[class].push(block);
     }
 }
 
-/// What the pool has done so far, over all threads.
+/// The large free blocks of one element type, for all threads.
+#[doc(hidden)]
+pub struct Shelf<T>(Mutex<Pool<T>>);
+
+impl<T> Shelf<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Pool::new()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pool<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, class: usize, bytes: usize) -> Option<Arc<Buffer<T>>> {
+        let block = self.lock().take(class, bytes)?;
+        IDLE_BYTES.fetch_sub(bytes, Ordering::Relaxed);
+        Some(block)
+    }
+
+    /// Keeps the block, or drops it if all shelves are full.
+    fn put(&self, class: usize, bytes: usize, block: Arc<Buffer<T>>) {
+        let idle = IDLE_BYTES.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if class < CLASSES && idle <= LIMIT.load(Ordering::Relaxed) {
+            self.lock().put(class, bytes, block);
+        } else {
+            IDLE_BYTES.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives all blocks back to the system.
+    fn clear(&self) {
+        let mut pool = self.lock();
+        IDLE_BYTES.fetch_sub(pool.bytes, Ordering::Relaxed);
+        pool.empty();
+    }
+}
+
+/// What the pool has done so far and what it keeps, over all threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PoolStats {
     /// How often a block above 4 KiB had to come from the system allocator. In the steady state of a training loop
     /// this number stands still.
     pub large_allocations: u64,
+    /// The bytes of large blocks that wait for their next use.
+    pub idle_bytes: usize,
+    /// The most that may wait; see [`set_limit`].
+    pub limit: usize,
 }
 
 /// Reads the counters.
@@ -73,12 +136,34 @@ pub struct PoolStats {
 pub fn stats() -> PoolStats {
     PoolStats {
         large_allocations: LARGE_ALLOCATIONS.load(Ordering::Relaxed),
+        idle_bytes: IDLE_BYTES.load(Ordering::Relaxed),
+        limit: LIMIT.load(Ordering::Relaxed),
     }
 }
 
-/// Asks every thread to give its free blocks back to the system; each does so at its next allocation.
+/// Gives free blocks back to the system: large ones at once, the small ones of each thread at its next allocation.
+///
+/// ```
+/// use fb_tensor::{Tensor, pool};
+/// drop(Tensor::zeros([512, 512]));
+/// pool::release();
+/// ```
 pub fn release() {
+    use half::{bf16, f16};
     EPOCH.fetch_add(1, Ordering::Relaxed);
+    f32::shelf().clear();
+    f64::shelf().clear();
+    f16::shelf().clear();
+    bf16::shelf().clear();
+    i64::shelf().clear();
+    u8::shelf().clear();
+    bool::shelf().clear();
+}
+
+/// Sets how many bytes of large blocks may wait for their next use, 2 GiB without it. Blocks beyond that go back to the
+/// system when they are dropped; those that wait already stay until they are used or [`release`]d.
+pub fn set_limit(bytes: usize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
 }
 
 /// The size class of a block, and the bytes that blocks of this class have.
@@ -110,34 +195,37 @@ pub(super) fn capacity_for<T>(len: usize) -> usize {
     rounded / size_of::<T>()
 }
 
-/// A free block for `len` elements, if this thread has one.
+/// A free block for `len` elements, if there is one.
 #[inline]
 pub(super) fn take<T: Element>(len: usize) -> Option<Arc<Buffer<T>>> {
     let (class, bytes) = class_of(len.checked_mul(size_of::<T>())?);
+    if bytes >= SHARED_BYTES {
+        return T::shelf().take(class, bytes);
+    }
     T::pool()
         .try_with(|pool| {
             let mut pool = pool.borrow_mut();
             pool.heed_release();
-            let block = pool.free.get_mut(class)?.pop()?;
-            pool.cached_bytes -= bytes;
-            Some(block)
+            pool.take(class, bytes)
         })
         .ok()
         .flatten()
 }
 
-/// Keeps a block that nobody else holds for the next [`take`] on this thread.
+/// Keeps a block that nobody else holds for the next [`take`].
 #[inline]
 pub(super) fn put<T: Element>(block: Arc<Buffer<T>>, bytes: usize) {
     let (class, class_bytes) = class_of(bytes);
     debug_assert_eq!(bytes, class_bytes);
+    if bytes >= SHARED_BYTES {
+        return T::shelf().put(class, bytes, block);
+    }
     // A thread that is shutting down has no pool any more: its blocks go back to the system.
     let _ = T::pool().try_with(|pool| {
         let mut pool = pool.borrow_mut();
         pool.heed_release();
-        if class < CLASSES && pool.cached_bytes + bytes <= MAX_CACHED_BYTES {
-            pool.cached_bytes += bytes;
-            pool.free[class].push(block);
+        if pool.bytes + bytes <= MAX_THREAD_BYTES {
+            pool.put(class, bytes, block);
         }
     });
 }

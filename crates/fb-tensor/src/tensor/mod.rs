@@ -159,6 +159,10 @@ impl<T: Element> Tensor<T> {
         self.storage.as_slice()
     }
 
+    pub(crate) fn storage(&self) -> &Storage<T> {
+        &self.storage
+    }
+
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }

@@ -313,7 +313,7 @@ fn a_query_that_sees_nothing_gives_zeros_and_takes_no_gradient() {
         (Attention::new().causal(), 0..2),
         (Attention::new().allow(Tensor::full_of([1], false)), 0..5),
         (
-            Attention::new().add(Tensor::full_of([5, 3], f32::NEG_INFINITY)),
+            Attention::new().bias(Tensor::full_of([5, 3], f32::NEG_INFINITY)),
             0..5,
         ),
     ];
@@ -364,7 +364,7 @@ fn masks_of_both_kinds_and_the_causal_one_are_the_same() {
         q.attention(&k, &v, &Attention::new().allow(allowed)),
         causal
     );
-    assert_eq!(q.attention(&k, &v, &Attention::new().add(added)), causal);
+    assert_eq!(q.attention(&k, &v, &Attention::new().bias(added)), causal);
 }
 
 #[test]

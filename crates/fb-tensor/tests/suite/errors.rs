@@ -350,12 +350,18 @@ fn attention_of_shapes_that_do_not_fit() {
         format!("attention: mask [5, 5] and scores [2, 4, 5, 6] {mask}")
     );
     assert_eq!(
-        text(&q, &k, &k, plain().add(Tensor::zeros([1, 2, 4, 5, 6]))),
+        text(&q, &k, &k, plain().bias(Tensor::zeros([1, 2, 4, 5, 6]))),
         format!("attention: mask [1, 2, 4, 5, 6] and scores [2, 4, 5, 6] {mask}")
     );
-    let [q, k] = [q, k].map(Tensor::zeros);
     assert_eq!(
-        panic_text(move || drop(q.attention(&k, &Tensor::zeros([2, 2, 5, 8]), &plain()))),
+        panic_text(move || {
+            let (q, k, v) = (
+                Tensor::zeros(q),
+                Tensor::zeros(k),
+                Tensor::zeros([2, 2, 5, 8]),
+            );
+            drop(q.attention(&k, &v, &Attention::new()));
+        }),
         "attention: [2, 2, 6, 8] and [2, 2, 5, 8] do not fit\n  help: there is one value for each key"
     );
     // A mask of more scores than memory has addresses for.

@@ -28,7 +28,7 @@ impl<F: Float> Model<F> {
     pub fn fit(&mut self, samples: impl IntoSamples<F>, options: Fit<F>) -> Result<History> {
         let samples = samples.into_samples();
         let fit = options;
-        threads::enter(move || Run::new(self, samples, fit)?.train())
+        threads::scope(move || Run::new(self, samples, fit)?.train())
     }
 }
 

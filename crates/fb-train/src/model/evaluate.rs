@@ -64,7 +64,7 @@ impl<F: Float> Model<F> {
     pub fn evaluate(&self, samples: impl IntoSamples<F>) -> Result<Evaluation> {
         let samples = samples.into_samples();
         samples.check(&self.network, "the evaluation data")?;
-        let mut all = threads::enter(|| self.evaluate_outputs(&samples, Wanted::Last))?;
+        let mut all = threads::scope(|| self.evaluate_outputs(&samples, Wanted::Last))?;
         Ok(all.pop().expect("every run has an output"))
     }
 
@@ -75,7 +75,7 @@ impl<F: Float> Model<F> {
     pub fn evaluate_iterations(&self, samples: impl IntoSamples<F>) -> Result<Vec<Evaluation>> {
         let samples = samples.into_samples();
         samples.check(&self.network, "the evaluation data")?;
-        threads::enter(|| self.evaluate_outputs(&samples, Wanted::Every))
+        threads::scope(|| self.evaluate_outputs(&samples, Wanted::Every))
     }
 
     pub(crate) fn evaluate_outputs(

@@ -47,7 +47,7 @@ impl<F: Float> Model<F> {
 
     fn predict_inputs(&self, inputs: &Inputs<F>, wanted: Wanted) -> Result<Vec<Tensor<F>>> {
         inputs.check(&self.network, "the input of predict")?;
-        threads::enter(|| {
+        threads::scope(|| {
             let rows = inputs.rows();
             let mut parts: Vec<Vec<Tensor<F>>> = Vec::new();
             for start in (0..rows).step_by(BATCH) {

@@ -4,7 +4,7 @@ use super::lines::Tokens;
 use super::softmax::{self, LANES};
 use super::{Heads, KEYS, Problem, Tile, multiply, multiply_transposed, rows_of};
 use crate::element::Float;
-use crate::kernels::gemm::gather;
+use crate::kernels::gemm::{Start, gather};
 use crate::storage::UniqueStorage;
 use crate::threads;
 use std::ops::Range;
@@ -213,10 +213,22 @@ impl Part {
                     let query_rows = problem.queries.matrix(batch, head, queries.clone());
                     let gradient_rows = saved.gradient.matrix(batch, head, queries.clone());
                     let right = rows_of(turned_keys, width, tile_stride, stride);
-                    multiply(problem.scale, query_rows, right, false, scores);
+                    multiply(
+                        (problem.scale, Start::Zero),
+                        query_rows,
+                        right,
+                        scores,
+                        tile_stride,
+                    );
                     tile.apply_mask(problem, scores);
                     let right = rows_of(turned_values, value_width, tile_stride, stride);
-                    multiply(F::ONE, gradient_rows, right, false, by_scores);
+                    multiply(
+                        (F::ONE, Start::Zero),
+                        gradient_rows,
+                        right,
+                        by_scores,
+                        tile_stride,
+                    );
                     let row = i * count + queries.start - self.queries.start;
                     let own = row..row + tile_rows;
                     let (log_sums, means) = (&log_sums[own.clone()], &means[own.clone()]);
@@ -234,7 +246,7 @@ impl Part {
                     if to.queries.is_some() {
                         let right = rows_of(plain_keys, tile.keys(), width, width);
                         let out = &mut by_queries[own.start * width..own.end * width];
-                        multiply(problem.scale, by_scores, right, true, out);
+                        multiply((problem.scale, Start::Output), by_scores, right, out, width);
                     }
                 }
             }

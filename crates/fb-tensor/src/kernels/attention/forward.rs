@@ -4,7 +4,7 @@ use super::lines::{Lines, Tokens};
 use super::softmax::{self, LANES};
 use super::{FEW_QUERIES, KEYS, Problem, Tile, multiply, rows_of};
 use crate::element::Float;
-use crate::kernels::gemm::{MatRef, gather};
+use crate::kernels::gemm::{Start, gather};
 use crate::storage::UniqueStorage;
 use crate::threads;
 use std::ops::Range;
@@ -87,13 +87,16 @@ fn part<F: Float>(
                 keys: start..seen,
             };
             let scores = &mut scores[..tile.rows() * tile.stride()];
-            if copied > 0 {
-                let right = rows_of(turned, key_rows.columns, tile.stride(), stride);
-                let left = problem.queries.matrix(batch, head, tile_queries.clone());
-                multiply(problem.scale, left, right, false, scores);
+            let left = problem.queries.matrix(batch, head, tile_queries.clone());
+            let right = if copied > 0 {
+                rows_of(turned, key_rows.columns, tile.stride(), stride)
             } else {
-                row_by_row(problem, &tile, key_rows, scores);
-            }
+                key_rows
+                    .part(0..tile.keys(), 0..key_rows.columns)
+                    .transposed()
+            };
+            let update = (problem.scale, Start::Zero);
+            multiply(update, left, right, scores, tile.stride());
             tile.apply_mask(problem, scores);
             let own = tile_queries.start - queries.start..tile_queries.end - queries.start;
             let values = &mut values[own.start * width..own.end * width];
@@ -101,36 +104,12 @@ fn part<F: Float>(
             softmax::online(scores, tile.seen(problem), largest, sums, values, width);
             let weights = rows_of(scores, tile.rows(), tile.keys(), tile.stride());
             let value_rows = value_rows.part(0..tile.keys(), 0..width);
-            multiply(F::ONE, weights, value_rows, true, values);
+            let update = (F::ONE, Start::Output);
+            multiply(update, weights, value_rows, values, width);
         }
     }
     for (row, values) in values.chunks_exact(width).enumerate() {
         let log_sum = softmax::finish(largest[row], sums[row], values, output.line_mut(row));
         log_sums.line_mut(row)[0] = log_sum;
-    }
-}
-
-/// The scores of a tile whose keys are read where they lie: without copies there are no numbers to fill the rows with.
-fn row_by_row<F: Float>(
-    problem: &Problem<'_, F>,
-    tile: &Tile,
-    keys: MatRef<'_, F>,
-    scores: &mut [F],
-) {
-    let keys = keys.part(0..tile.keys(), 0..keys.columns);
-    for (row, query) in scores
-        .chunks_exact_mut(tile.stride())
-        .zip(tile.queries.clone())
-    {
-        let query = problem
-            .queries
-            .matrix(tile.batch, tile.head, query..query + 1);
-        multiply(
-            problem.scale,
-            query,
-            keys.transposed(),
-            false,
-            &mut row[..tile.keys()],
-        );
     }
 }

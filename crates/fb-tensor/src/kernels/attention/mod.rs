@@ -18,7 +18,7 @@ mod softmax;
 pub(crate) use backward::{Gradients, Saved, backward};
 pub(crate) use forward::forward;
 
-use super::gemm::{DIRECT_ROWS, MatMut, MatRef, product_here};
+use super::gemm::{DIRECT_ROWS, MatMut, MatRef, Start, Update, product_here};
 use crate::element::Float;
 use softmax::{LANES, Seen};
 use std::ops::Range;
@@ -228,31 +228,32 @@ impl Tile {
 /// Up to so many queries the keys and values are read where they lie: copies of them would be used too few times.
 const FEW_QUERIES: usize = 4;
 
-/// `out = alpha · left · right` or `out += …`, row by row without gaps.
+/// `out = start + alpha · left · right`, rows `stride` apart.
 ///
 /// Rows are taken by as many as the product reads a right factor for where it lies: it fits the first cache.
 fn multiply<F: Float>(
-    alpha: F,
+    (alpha, start): (F, Start<'_, F>),
     left: MatRef<'_, F>,
     right: MatRef<'_, F>,
-    accumulate: bool,
     out: &mut [F],
+    stride: usize,
 ) {
     let columns = right.columns;
     for row in (0..left.rows).step_by(DIRECT_ROWS) {
         let rows = row..left.rows.min(row + DIRECT_ROWS);
+        let left = left.part(rows.clone(), 0..left.columns);
+        let update = Update {
+            alpha,
+            start,
+            finish: None,
+        };
         let out = MatMut {
-            data: &mut out[row * columns..rows.end * columns],
+            data: &mut out[row * stride..],
             rows: rows.len(),
             columns,
+            row_stride: stride,
         };
-        product_here(
-            alpha,
-            left.part(rows, 0..left.columns),
-            right,
-            accumulate,
-            out,
-        );
+        product_here(left, right, update, out);
     }
 }
 
@@ -263,12 +264,12 @@ fn multiply_transposed<F: Float>(
     right: MatRef<'_, F>,
     out: &mut [F],
 ) {
-    let out = MatMut {
-        data: out,
-        rows: left.columns,
-        columns: right.columns,
+    let update = Update {
+        alpha,
+        ..Update::ADD
     };
-    product_here(alpha, left.transposed(), right, true, out);
+    let out = MatMut::row_major(out, left.columns, right.columns);
+    product_here(left.transposed(), right, update, out);
 }
 
 /// A matrix with rows of `stride` numbers from the start of a slice.

@@ -4,9 +4,10 @@
 //! Transactions on Mathematical Software 34(3), 2008: panels of the right factor stay in the first cache, a block of the
 //! left one in the second.
 
-use super::MatRef;
+use super::matrix::MatRef;
 use super::output::Output;
-use super::tile::{MicroKernel, Tile, VECTORS, micro_kernel};
+use super::tile::{MicroKernel, Tile, TileStart, VECTORS, micro_kernel};
+use super::update::{Start, Update};
 use crate::element::Float;
 use crate::storage::UniqueStorage;
 use std::ops::Range;
@@ -26,9 +27,8 @@ const CROWDED_STRIDE: usize = 4096;
 
 /// A product over a list of factors, on this thread.
 pub(super) fn product<F: Float>(
-    alpha: F,
     factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
-    accumulate: bool,
+    update: &Update<'_, F>,
     mut c: Output<F>,
 ) {
     if c.rows == 0 || c.columns == 0 {
@@ -36,48 +36,70 @@ pub(super) fn product<F: Float>(
     }
     let depth: usize = factors.iter().map(|(a, _)| a.columns).sum();
     if depth == 0 {
-        if !accumulate {
-            (0..c.rows).for_each(|i| c.row_mut(i).fill(F::ZERO));
-        }
-        return;
+        return without_terms(update, &mut c);
     }
     let kernel = micro_kernel::<F>();
     match factors {
         [(a, b)] if !b.is_in_rows() && 2 * c.rows * (depth + c.columns) <= depth * c.columns => {
-            across(alpha, *a, *b, accumulate, &mut c);
+            across(*a, *b, update, &mut c);
         }
         [(a, b)] if b.is_in_rows() && c.rows <= DIRECT_ROWS => {
-            direct(kernel, alpha, *a, *b, accumulate, &c);
+            direct(kernel, *a, *b, update, &mut c);
         }
-        _ => packed(kernel, alpha, factors, depth, accumulate, &c),
+        _ => packed(kernel, factors, depth, update, &mut c),
+    }
+}
+
+/// The output where there is nothing to add up.
+pub(super) fn without_terms<F: Float>(update: &Update<'_, F>, c: &mut Output<F>) {
+    for i in 0..c.rows {
+        start_row(update, i, c.row_mut(i));
+    }
+    c.finish(update.finish, 0..c.rows, 0..c.columns);
+}
+
+/// A row of the output as it is before anything is added.
+fn start_row<F: Float>(update: &Update<'_, F>, row: usize, out: &mut [F]) {
+    match update.start {
+        Start::Zero => out.fill(F::ZERO),
+        Start::Output => {}
+        Start::Matrix(start) => {
+            let at = start.part(row..row + 1, 0..start.columns).offset;
+            out.copy_from_slice(&start.data[at..at + start.columns]);
+        }
     }
 }
 
 /// A product of few rows whose right factor lies across: its transpose, `bᵀ·aᵀ`, gathers the small factor instead of the
 /// large one. The chains are the same, so are the bits.
-fn across<F: Float>(
-    alpha: F,
-    a: MatRef<'_, F>,
-    b: MatRef<'_, F>,
-    accumulate: bool,
-    c: &mut Output<F>,
-) {
+fn across<F: Float>(a: MatRef<'_, F>, b: MatRef<'_, F>, update: &Update<'_, F>, c: &mut Output<F>) {
     let (rows, columns) = (c.rows, c.columns);
     let mut storage = UniqueStorage::<F>::stale(rows * columns);
     let transposed = &mut storage.as_mut_slice()[..rows * columns];
-    if accumulate {
-        for i in 0..rows {
-            let line = transposed[i..].iter_mut().step_by(rows);
-            line.zip(c.row_mut(i)).for_each(|(to, from)| *to = *from);
+    let start = match update.start {
+        Start::Zero => Start::Zero,
+        Start::Output | Start::Matrix(_) => {
+            for i in 0..rows {
+                start_row(update, i, c.row_mut(i));
+                let line = transposed[i..].iter_mut().step_by(rows);
+                line.zip(c.row_mut(i)).for_each(|(to, from)| *to = *from);
+            }
+            Start::Output
         }
-    }
+    };
     let out = Output {
         start: transposed.as_mut_ptr(),
         rows: columns,
         columns: rows,
         row_stride: rows,
+        place: [0, 0],
     };
-    product(alpha, &[(b.transposed(), a.transposed())], accumulate, out);
+    let turned = Update {
+        alpha: update.alpha,
+        start,
+        finish: None,
+    };
+    product(&[(b.transposed(), a.transposed())], &turned, out);
     for i in 0..rows {
         let line = transposed[i..].iter().step_by(rows);
         c.row_mut(i)
@@ -85,30 +107,16 @@ fn across<F: Float>(
             .zip(line)
             .for_each(|(to, from)| *to = *from);
     }
-}
-
-impl<F> MatRef<'_, F> {
-    /// Whether the elements of a row are next to each other.
-    fn is_in_rows(&self) -> bool {
-        self.column_stride == 1 || self.columns == 1
-    }
-
-    /// Where element (i, j) is.
-    fn at(&self, i: usize, j: usize) -> *const F {
-        self.data[self.offset..]
-            .as_ptr()
-            .wrapping_offset(self.row_stride * i as isize + self.column_stride * j as isize)
-    }
+    c.finish(update.finish, 0..rows, 0..columns);
 }
 
 /// Both factors read where they lie.
 fn direct<F: Float>(
     kernel: &MicroKernel<F>,
-    alpha: F,
     a: MatRef<'_, F>,
     b: MatRef<'_, F>,
-    accumulate: bool,
-    c: &Output<F>,
+    update: &Update<'_, F>,
+    c: &mut Output<F>,
 ) {
     let panel = VECTORS * kernel.lanes;
     // A single block of few rows is as wide as the registers allow.
@@ -121,7 +129,7 @@ fn direct<F: Float>(
     for from in (0..a.columns).step_by(DEPTH) {
         let tile = Tile {
             depth: DEPTH.min(a.columns - from),
-            alpha,
+            alpha: update.alpha,
             a: a.at(0, from),
             a_row: a.row_stride,
             a_step: a.column_stride,
@@ -130,7 +138,7 @@ fn direct<F: Float>(
             c: c.start,
             c_row: c.row_stride,
             width: c.columns,
-            accumulate: accumulate || from > 0,
+            start: TileStart::of(update, c, from == 0),
         };
         let mut at = 0;
         while wide > panel && c.columns - at >= wide {
@@ -145,6 +153,26 @@ fn direct<F: Float>(
                 c.rows,
                 false,
             );
+        }
+    }
+    c.finish(update.finish, 0..c.rows, 0..c.columns);
+}
+
+impl<F: Float> TileStart<F> {
+    /// What a block of terms is added to: the update's start for the first, the sum so far for the others.
+    fn of(update: &Update<'_, F>, c: &Output<F>, first: bool) -> Self {
+        match update.start {
+            Start::Zero if first => Self::ZERO,
+            Start::Matrix(start) if first => Self {
+                from: start.at(0, 0),
+                row: start.row_stride,
+                used: true,
+            },
+            _ => Self {
+                from: c.start,
+                row: c.row_stride as isize,
+                used: true,
+            },
         }
     }
 }
@@ -166,11 +194,12 @@ fn tiles<F: Float>(kernel: &MicroKernel<F>, tile: Tile<F>, rows: usize, packed: 
             let part = Tile {
                 a,
                 c: tile.c.wrapping_add(row * tile.c_row),
+                start: tile.start.moved(row, 0),
                 ..tile
             };
-            // SAFETY: `products` checked that the factors lie within their slices and the output within its own, which is
-            // exclusive; the rows and columns of this part lie within them, or within a packed panel; the kernel was
-            // chosen for the processor.
+            // SAFETY: `products` checked that the factors and the start lie within their slices and the output within its
+            // own, which is exclusive; the rows and columns of this part lie within them, or within a packed panel; the
+            // kernel was chosen for the processor.
             unsafe { (kernel.run)(height, packed, &part) };
             row += height;
         }
@@ -180,88 +209,269 @@ fn tiles<F: Float>(kernel: &MicroKernel<F>, tile: Tile<F>, rows: usize, packed: 
 /// Both factors packed, or the right one alone.
 fn packed<F: Float>(
     kernel: &MicroKernel<F>,
-    alpha: F,
     factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
     depth: usize,
-    accumulate: bool,
-    c: &Output<F>,
+    update: &Update<'_, F>,
+    c: &mut Output<F>,
 ) {
     let panel = VECTORS * kernel.lanes;
     let deepest = DEPTH.min(depth);
     let widest = COLUMNS.min(c.columns).next_multiple_of(panel);
-    let highest = ROWS.min(c.rows).next_multiple_of(kernel.rows);
-    let left_where_it_lies = match factors {
-        [(a, _)] => {
-            let crowded =
-                (a.row_stride.unsigned_abs() * size_of::<F>()).is_multiple_of(CROWDED_STRIDE);
-            c.columns <= panel || (a.column_stride == 1 && !crowded)
-        }
+    let in_place = match factors {
+        [(a, _)] => lies_well(a, c.columns, panel),
         _ => false,
     };
     let mut right = UniqueStorage::<F>::stale(widest * deepest);
-    let mut left = UniqueStorage::<F>::stale(if left_where_it_lies {
-        0
-    } else {
-        highest * deepest
-    });
-    let (right, left) = (right.as_mut_slice(), left.as_mut_slice());
+    let right = right.as_mut_slice();
+    let mut left = LeftPanels::new(kernel, if in_place { 0 } else { c.rows }, deepest);
     for column in (0..c.columns).step_by(COLUMNS) {
-        let width = COLUMNS.min(c.columns - column);
+        let columns = column..c.columns.min(column + COLUMNS);
         for from in (0..depth).step_by(DEPTH) {
-            let depth = DEPTH.min(depth - from);
-            let terms = from..from + depth;
-            pack_right(
-                kernel,
-                factors,
-                terms.clone(),
-                column..column + width,
-                right,
-            );
+            let terms = from..depth.min(from + DEPTH);
+            pack_right(kernel, factors, terms.clone(), columns.clone(), right);
+            let ends = Ends {
+                first: from == 0,
+                last: terms.end == depth,
+            };
             for row in (0..c.rows).step_by(ROWS) {
-                let height = ROWS.min(c.rows - row);
-                let (a, a_row, a_step) = if left_where_it_lies {
-                    let a = &factors[0].0;
-                    (a.at(row, from), a.row_stride, a.column_stride)
+                let rows = row..c.rows.min(row + ROWS);
+                let left = if in_place {
+                    Left::in_place(&factors[0].0, &rows, &terms)
                 } else {
-                    pack_left(kernel, factors, terms.clone(), row..row + height, left);
-                    (left.as_ptr(), 1, kernel.rows as isize)
+                    left.pack(factors.iter().map(|(a, _)| a), rows.clone(), terms.clone())
                 };
-                for at in (0..width).step_by(panel) {
-                    let tile = Tile {
-                        depth,
-                        alpha,
-                        a,
-                        a_row,
-                        a_step,
-                        b: right[at * depth..].as_ptr(),
-                        b_step: panel as isize,
-                        c: c.start.wrapping_add(row * c.row_stride + column + at),
-                        c_row: c.row_stride,
-                        width: panel.min(width - at),
-                        accumulate: accumulate || from > 0,
-                    };
-                    tiles(kernel, tile, height, !left_where_it_lies);
-                }
+                strips(
+                    kernel,
+                    left,
+                    right,
+                    terms.len(),
+                    update,
+                    ends,
+                    rows,
+                    columns.clone(),
+                    c,
+                );
             }
         }
     }
 }
 
-/// Calls `visit` with each factor's part of the joined terms: the factors, the part's terms in their own count, and where
-/// they are among the joined ones.
-fn parts<F>(
-    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
-    terms: &Range<usize>,
-    mut visit: impl FnMut(&(MatRef<'_, F>, MatRef<'_, F>), Range<usize>, usize),
+/// A product whose right factors are packed already.
+pub(super) fn with_packed_right<F: Float>(
+    lefts: &[MatRef<'_, F>],
+    right: &RightPanels<'_, F>,
+    update: &Update<'_, F>,
+    c: &mut Output<F>,
 ) {
-    let mut start = 0;
-    for factor in factors {
-        let end = start + factor.0.columns;
-        let (low, high) = (start.max(terms.start), end.min(terms.end));
-        if low < high {
-            visit(factor, low - start..high - start, low - terms.start);
+    let kernel = micro_kernel::<F>();
+    let panel = VECTORS * kernel.lanes;
+    let in_place = lefts.iter().all(|a| lies_well(a, c.columns, panel));
+    let deepest = DEPTH.min(lefts.iter().map(|a| a.columns).max().unwrap_or(0));
+    let mut left = LeftPanels::new(kernel, if in_place { 0 } else { c.rows }, deepest);
+    let segments = || {
+        lefts.iter().flat_map(|a| {
+            let parts = (0..a.columns).step_by(DEPTH);
+            parts.map(move |from| (a, from..a.columns.min(from + DEPTH)))
+        })
+    };
+    let count = segments().count();
+    if count == 0 {
+        return without_terms(update, c);
+    }
+    for column in (0..c.columns).step_by(COLUMNS) {
+        let columns = column..c.columns.min(column + COLUMNS);
+        for row in (0..c.rows).step_by(ROWS) {
+            let rows = row..c.rows.min(row + ROWS);
+            let mut at = 0;
+            for (i, (a, terms)) in segments().enumerate() {
+                let depth = terms.len();
+                let ends = Ends {
+                    first: i == 0,
+                    last: i + 1 == count,
+                };
+                let left = if in_place {
+                    Left::in_place(a, &rows, &terms)
+                } else {
+                    left.pack(std::iter::once(a), rows.clone(), terms)
+                };
+                let right = right.of(at, column, depth);
+                strips(
+                    kernel,
+                    left,
+                    right,
+                    depth,
+                    update,
+                    ends,
+                    rows.clone(),
+                    columns.clone(),
+                    c,
+                );
+                at += depth;
+            }
         }
-        start = end;
+    }
+}
+
+/// Whether a left factor is better read where it lies than packed.
+fn lies_well<F>(a: &MatRef<'_, F>, columns: usize, panel: usize) -> bool {
+    let crowded = (a.row_stride.unsigned_abs() * size_of::<F>()).is_multiple_of(CROWDED_STRIDE);
+    columns <= panel || (a.column_stride == 1 && !crowded)
+}
+
+/// Whether a block of terms is the first or the last of all.
+#[derive(Clone, Copy)]
+struct Ends {
+    first: bool,
+    last: bool,
+}
+
+/// Rows and terms of the left factor, as tiles read them.
+#[derive(Clone, Copy)]
+struct Left<F> {
+    a: *const F,
+    a_row: isize,
+    a_step: isize,
+    packed: bool,
+}
+
+impl<F> Left<F> {
+    fn in_place(a: &MatRef<'_, F>, rows: &Range<usize>, terms: &Range<usize>) -> Self {
+        Self {
+            a: a.at(rows.start, terms.start),
+            a_row: a.row_stride,
+            a_step: a.column_stride,
+            packed: false,
+        }
+    }
+}
+
+/// Room for packed rows of the left factor.
+struct LeftPanels<'k, F: Float> {
+    kernel: &'k MicroKernel<F>,
+    storage: UniqueStorage<F>,
+}
+
+impl<'k, F: Float> LeftPanels<'k, F> {
+    fn new(kernel: &'k MicroKernel<F>, rows: usize, deepest: usize) -> Self {
+        let highest = ROWS.min(rows).next_multiple_of(kernel.rows);
+        Self {
+            kernel,
+            storage: UniqueStorage::stale(highest * deepest),
+        }
+    }
+
+    fn pack<'a>(
+        &mut self,
+        factors: impl Iterator<Item = &'a MatRef<'a, F>>,
+        rows: Range<usize>,
+        terms: Range<usize>,
+    ) -> Left<F>
+    where
+        F: 'a,
+    {
+        let left = self.storage.as_mut_slice();
+        pack_left(self.kernel, factors, terms, rows, left);
+        Left {
+            a: left.as_ptr(),
+            a_row: 1,
+            a_step: self.kernel.rows as isize,
+            packed: true,
+        }
+    }
+}
+
+/// Columns that are finished together: with the rows of a block they are still in the second cache.
+const FINISHED_TOGETHER: usize = 128;
+
+/// One block of terms over some rows and columns of the output, a panel of columns after the other.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "the innermost of the blocked loops"
+)]
+fn strips<F: Float>(
+    kernel: &MicroKernel<F>,
+    left: Left<F>,
+    right: &[F],
+    depth: usize,
+    update: &Update<'_, F>,
+    ends: Ends,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    c: &mut Output<F>,
+) {
+    let panel = VECTORS * kernel.lanes;
+    let whole = Tile {
+        depth,
+        alpha: update.alpha,
+        a: left.a,
+        a_row: left.a_row,
+        a_step: left.a_step,
+        b: right.as_ptr(),
+        b_step: panel as isize,
+        c: c.start
+            .wrapping_add(rows.start * c.row_stride + columns.start),
+        c_row: c.row_stride,
+        width: columns.len(),
+        start: TileStart::of(update, c, ends.first).moved(rows.start, columns.start),
+    };
+    let mut unfinished = columns.start;
+    for at in (0..columns.len()).step_by(panel) {
+        let width = panel.min(columns.len() - at);
+        let tile = Tile {
+            b: right[at * depth..].as_ptr(),
+            ..whole.columns(at, width)
+        };
+        tiles(kernel, tile, rows.len(), left.packed);
+        let done = columns.start + at + width;
+        if ends.last && (done == columns.end || done - unfinished >= FINISHED_TOGETHER) {
+            c.finish(update.finish, rows.clone(), unfinished..done);
+            unfinished = done;
+        }
+    }
+}
+
+/// Right factors in panels, as [`with_packed_right`] reads them: blocks of terms one after the other, each with all its
+/// panels.
+pub(super) struct RightPanels<'a, F> {
+    pub(super) data: &'a [F],
+    /// The columns of a block with all its panels, whole.
+    pub(super) width: usize,
+    /// The first column of the product within it: a multiple of a panel.
+    pub(super) column: usize,
+}
+
+impl<'a, F> RightPanels<'a, F> {
+    /// The panels from a column on of the block of `depth` terms that stands after `terms` others.
+    fn of(&self, terms: usize, column: usize, depth: usize) -> &'a [F] {
+        &self.data[terms * self.width + (self.column + column) * depth..]
+    }
+}
+
+/// The width of packed panels.
+pub(super) fn panel_width<F: Float>() -> usize {
+    VECTORS * micro_kernel::<F>().lanes
+}
+
+/// Packs right factors for [`with_packed_right`]; returns the elements written.
+pub(super) fn pack_rights<F: Float>(rights: &[MatRef<'_, F>], packed: &mut [F]) {
+    let kernel = micro_kernel::<F>();
+    let mut at = 0;
+    for b in rights {
+        let width = b.columns.next_multiple_of(panel_width::<F>());
+        for from in (0..b.rows).step_by(DEPTH) {
+            let terms = from..b.rows.min(from + DEPTH);
+            let size = terms.len() * width;
+            pack_panels(
+                kernel,
+                b,
+                terms.clone(),
+                0..b.columns,
+                terms.len(),
+                0,
+                &mut packed[at..at + size],
+            );
+            at += size;
+        }
     }
 }
 
@@ -273,32 +483,72 @@ fn pack_right<F: Float>(
     columns: Range<usize>,
     packed: &mut [F],
 ) {
-    let (panel, depth) = (VECTORS * kernel.lanes, terms.len());
-    parts(factors, &terms, |(_, b), terms, place| {
-        for (i, column) in columns.clone().step_by(panel).enumerate() {
-            let out = &mut packed[i * panel * depth + place * panel..][..terms.len() * panel];
-            let columns = column..columns.end.min(column + panel);
-            gather(kernel, b.part(terms.clone(), columns), panel, out);
+    let mut parts = Parts::new(&terms);
+    for (_, b) in factors {
+        if let Some((own, place)) = parts.next(b.rows) {
+            pack_panels(kernel, b, own, columns.clone(), terms.len(), place, packed);
         }
-    });
+    }
+}
+
+/// Packs terms of one right factor where they belong in panels of `depth` terms, `place` terms after the start of each.
+fn pack_panels<F: Float>(
+    kernel: &MicroKernel<F>,
+    b: &MatRef<'_, F>,
+    terms: Range<usize>,
+    columns: Range<usize>,
+    depth: usize,
+    place: usize,
+    packed: &mut [F],
+) {
+    let panel = VECTORS * kernel.lanes;
+    for (i, column) in columns.clone().step_by(panel).enumerate() {
+        let out = &mut packed[i * panel * depth + place * panel..][..terms.len() * panel];
+        let columns = column..columns.end.min(column + panel);
+        gather(kernel, b.part(terms.clone(), columns), panel, out);
+    }
 }
 
 /// Packs rows and terms of the left factors in panels: term after term, a block's rows each.
-fn pack_left<F: Float>(
+fn pack_left<'a, F: Float>(
     kernel: &MicroKernel<F>,
-    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    factors: impl Iterator<Item = &'a MatRef<'a, F>>,
     terms: Range<usize>,
     rows: Range<usize>,
     packed: &mut [F],
 ) {
     let (panel, depth) = (kernel.rows, terms.len());
-    parts(factors, &terms, |(a, _), terms, place| {
+    let mut parts = Parts::new(&terms);
+    for a in factors {
+        let Some((own, place)) = parts.next(a.columns) else {
+            continue;
+        };
         for (i, row) in rows.clone().step_by(panel).enumerate() {
-            let out = &mut packed[i * panel * depth + place * panel..][..terms.len() * panel];
+            let out = &mut packed[i * panel * depth + place * panel..][..own.len() * panel];
             let rows = row..rows.end.min(row + panel);
-            gather(kernel, a.part(rows, terms.clone()).transposed(), panel, out);
+            gather(kernel, a.part(rows, own.clone()).transposed(), panel, out);
         }
-    });
+    }
+}
+
+/// Which terms of each factor of a list are among some terms of the joined inner index.
+struct Parts<'a> {
+    terms: &'a Range<usize>,
+    start: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn new(terms: &'a Range<usize>) -> Self {
+        Self { terms, start: 0 }
+    }
+
+    /// For the next factor, which has `count` terms: those that are among them, in its own count, and where they are.
+    fn next(&mut self, count: usize) -> Option<(Range<usize>, usize)> {
+        let (start, end) = (self.start, self.start + count);
+        self.start = end;
+        let (low, high) = (start.max(self.terms.start), end.min(self.terms.end));
+        (low < high).then(|| (low - start..high - start, low - self.terms.start))
+    }
 }
 
 /// Numbers of a line that [`MicroKernel::transpose`] takes at a time, and the most lines.

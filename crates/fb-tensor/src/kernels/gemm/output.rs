@@ -1,11 +1,16 @@
 //! The matrix that a product writes, as blocks that threads can have for themselves.
 
+use super::update::Finish;
+use std::ops::Range;
+
 /// A block of the output matrix; parts made by splitting one are disjoint.
 pub(super) struct Output<F> {
     pub(super) start: *mut F,
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) row_stride: usize,
+    /// Where the block's first element stands in the whole.
+    pub(super) place: [usize; 2],
 }
 
 // SAFETY: an `Output` is the only way to its elements (see `split_rows`, `split_columns`), like a `&mut [F]`.
@@ -16,6 +21,7 @@ impl<F> Output<F> {
     pub(super) fn split_rows(self, middle: usize) -> (Self, Self) {
         assert!(middle <= self.rows);
         let start = self.start.wrapping_add(middle * self.row_stride);
+        let [row, column] = self.place;
         (
             Self {
                 rows: middle,
@@ -24,6 +30,7 @@ impl<F> Output<F> {
             Self {
                 start,
                 rows: self.rows - middle,
+                place: [row + middle, column],
                 ..self
             },
         )
@@ -33,6 +40,7 @@ impl<F> Output<F> {
     pub(super) fn split_columns(self, middle: usize) -> (Self, Self) {
         assert!(middle <= self.columns);
         let start = self.start.wrapping_add(middle);
+        let [row, column] = self.place;
         (
             Self {
                 columns: middle,
@@ -41,6 +49,7 @@ impl<F> Output<F> {
             Self {
                 start,
                 columns: self.columns - middle,
+                place: [row, column + middle],
                 ..self
             },
         )
@@ -54,6 +63,22 @@ impl<F> Output<F> {
         // makes the row exclusive.
         unsafe {
             std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.columns)
+        }
+    }
+
+    /// Has `finish` work on a part of the block.
+    pub(super) fn finish(
+        &mut self,
+        finish: Option<Finish<'_, F>>,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) {
+        if let Some(finish) = finish {
+            let [row, column] = self.place;
+            for i in rows {
+                let part = &mut self.row_mut(i)[columns.clone()];
+                finish(part, row + i, column + columns.start);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::compiled::PerFloat;
 use crate::element::Float;
 use crate::kernels::{InstructionSet, instruction_set};
 
-/// One block of work: `c = alpha · Σ a·b`, or `c += …`.
+/// One block of work: `c = alpha · Σ a·b + start`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<F> {
     /// How many terms each output element has, at least one.
@@ -25,7 +25,34 @@ pub(super) struct Tile<F> {
     pub(super) c_row: usize,
     /// Columns of the output.
     pub(super) width: usize,
-    pub(super) accumulate: bool,
+    pub(super) start: TileStart<F>,
+}
+
+/// What a block of terms is added to: element (i, j) at `from + i·row + j`, if it is used.
+#[derive(Clone, Copy)]
+pub(super) struct TileStart<F> {
+    pub(super) from: *const F,
+    pub(super) row: isize,
+    pub(super) used: bool,
+}
+
+impl<F> TileStart<F> {
+    /// Nothing.
+    pub(super) const ZERO: Self = Self {
+        from: std::ptr::null(),
+        row: 0,
+        used: false,
+    };
+
+    /// The part from a row and column on.
+    #[inline(always)]
+    pub(super) fn moved(self, row: usize, column: usize) -> Self {
+        let shift = row as isize * self.row + column as isize;
+        Self {
+            from: self.from.wrapping_offset(shift),
+            ..self
+        }
+    }
 }
 
 impl<F: Copy> Tile<F> {
@@ -34,6 +61,7 @@ impl<F: Copy> Tile<F> {
         Self {
             b: self.b.wrapping_add(at),
             c: self.c.wrapping_add(at),
+            start: self.start.moved(0, at),
             width,
             ..self
         }
@@ -181,18 +209,20 @@ macro_rules! micro_kernel {
                     let alpha = splat(tile.alpha);
                     for (i, sums) in sums.iter().enumerate() {
                         let row = tile.c.add(i * tile.c_row);
+                        let start = tile.start.moved(i, 0).from;
                         for (v, &sum) in sums.iter().enumerate() {
                             let at = row.wrapping_add(v * LANES);
+                            let start = start.wrapping_add(v * LANES);
                             if v + 1 == V {
-                                let value = if tile.accumulate {
-                                    multiply_add(alpha, sum, load_masked(at, mask))
+                                let value = if tile.start.used {
+                                    multiply_add(alpha, sum, load_masked(start, mask))
                                 } else {
                                     multiply(alpha, sum)
                                 };
                                 store_masked(at, mask, value);
                             } else {
-                                let value = if tile.accumulate {
-                                    multiply_add(alpha, sum, load(at))
+                                let value = if tile.start.used {
+                                    multiply_add(alpha, sum, load(start))
                                 } else {
                                     multiply(alpha, sum)
                                 };
