@@ -39,6 +39,18 @@ pub enum Error {
         /// The first byte that cannot be read.
         byte: u8,
     },
+    /// A file that is not an array in the IDX format.
+    #[error(
+        "not an IDX array of bytes\n  {place}: expected {expected}, found {found}\n  help: check that it is the file that it should be, and get it again if it is damaged"
+    )]
+    Idx {
+        /// The file.
+        place: String,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// A quote that opens a value and is never closed.
     #[error(
         "a quote is never closed\n  {place}: expected a closing quote for the one that opens a value here, found the end of the text\n  help: add it; a quote inside a value is doubled, and the value stands in quotes: \"say \"\"hi\"\"\""

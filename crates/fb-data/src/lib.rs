@@ -1,7 +1,7 @@
 //! Rows to batches: sources, cleaning, transforms, datasets and loaders of the fb feedback-network
 //! library.
 //!
-//! The way of a row: a source ([`csv`], [`embedded`]) → [`table`] → [`mod@split`] → [`transform`]
+//! The way of a row: a source ([`csv`], [`idx`], [`embedded`]) → [`table`] → [`mod@split`] → [`transform`]
 //! (fitted on the training part) → [`dataset`] → [`batch`]. The main types are [`Table`], [`Labelled`],
 //! the [`Transform`](transform::Transform) trait and [`Batches`].
 //!
@@ -29,6 +29,7 @@ pub mod csv;
 pub mod dataset;
 pub mod embedded;
 mod error;
+pub mod idx;
 mod place;
 pub mod split;
 pub mod table;

@@ -9,7 +9,7 @@ fn sum(set: &Labelled) -> f64 {
 #[test]
 fn shapes_classes_and_sums_are_those_of_the_sources() {
     type Known = (&'static Labelled, [usize; 2], &'static [usize], f64);
-    let known: [Known; 4] = [
+    let known: [Known; 6] = [
         (
             embedded::digits(),
             [1797, 64],
@@ -23,6 +23,13 @@ fn shapes_classes_and_sums_are_those_of_the_sources() {
             [569, 30],
             &[212, 357],
             1_056_474.459_636,
+        ),
+        (embedded::fashion(), [1000, 784], &[100; 10], 57_441_455.0),
+        (
+            embedded::fashion_test(),
+            [200, 784],
+            &[20; 10],
+            11_507_138.0,
         ),
     ];
     for (set, shape, classes, total) in known {

@@ -40,6 +40,9 @@ pub mod ops {
         ArithmeticLoops, AssignLoops, BinaryLoops, PairLoops, UnaryLoops,
     };
     pub use crate::elementwise::{BinaryOp, Saves, UnaryOp, binary, unary};
+    pub use crate::fused::Gate;
+    #[doc(hidden)]
+    pub use crate::fused::GateLoops;
 }
 
 /// Normalisation with what its gradient needs; the methods of [`Tensor`] that are named so use it.

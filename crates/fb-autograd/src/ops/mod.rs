@@ -9,6 +9,7 @@ mod cross_entropy;
 mod custom;
 mod elementwise;
 mod error;
+mod gate;
 mod index;
 mod join;
 mod node;

@@ -40,6 +40,20 @@ pub(crate) fn rows() -> Vec<Row> {
     pairs(&mut rows, "where_ of a tall condition", |a, b| {
         Var::where_(&Tensor::from([[true], [false]]), a, b)
     });
+    for shape in [Shape::from([2, 3]), [4].into()] {
+        let mut push = |name, f: fn(&Var<f64>, &Var<f64>) -> Var<f64>| {
+            let inputs = [normal("gate", shape), normal("values", shape)];
+            rows.push(row(name, inputs, move |v| f(&v[0], &v[1])));
+        };
+        push("sigmoid_mul", |a, b| a.sigmoid_mul(b));
+        push("silu_mul", |a, b| a.silu_mul(b));
+        push("gelu_mul", |a, b| a.gelu_mul(b));
+        push("gelu_tanh_mul", |a, b| a.gelu_tanh_mul(b));
+        push("silu_mul with itself", |a, b| a.silu_mul(a) * b);
+        push("gelu_mul by a constant", |a, b| {
+            a.gelu_mul(&Var::constant(b.tensor().clone())) * b
+        });
+    }
     let x = || normal("x", [2, 3]);
     rows.push(row("neg", [x()], |v| -&v[0]));
     rows.push(row("add a number", [x()], |v| &v[0] + 0.5));

@@ -1,4 +1,4 @@
-use crate::support::{assert_close, cases, styles, view, view_with};
+use crate::support::{assert_close, cases, shapes, styles, view, view_with};
 use fb_tensor::Tensor;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -40,6 +40,47 @@ proptest! {
         }
         prop_assert_eq!(probabilities, scores.softmax(1));
     }
+
+    #[test]
+    fn gates_are_products(shape in shapes(3), s in (styles(), styles())) {
+        let (a, b) = (view(&shape, &s.0), view(&shape, &s.1));
+        let pairs = [
+            (a.sigmoid_mul(&b), a.sigmoid() * &b),
+            (a.silu_mul(&b), a.silu() * &b),
+            (a.gelu_mul(&b), a.gelu() * &b),
+            (a.gelu_tanh_mul(&b), a.gelu_tanh() * &b),
+        ];
+        for (got, want) in pairs {
+            prop_assert_eq!(got, want);
+        }
+    }
+
+    #[test]
+    fn gradients_of_losses_are_what_they_are_by_definition((n, classes) in (0_usize..40, 1_usize..80), s in (styles(), styles(), styles(), styles())) {
+        let scores = view_with(&[n, classes], &s.0, |x| 10.0 * x);
+        let labels = view_with(&[n], &s.1, |x| ((x + 1.0) / 2.0 * classes as f64) as i64);
+        let g = view_with(&[n], &s.2, |x| x);
+        let (_, p) = scores.softmax_cross_entropy(&labels);
+        let want = (&p - &Tensor::one_hot_of(&labels, classes)) * &g.unsqueeze(1);
+        for (got, want) in Tensor::chain_softmax_cross_entropy(&p, &labels, &g).iter().zip(want.iter()) {
+            assert_close(got, want, 1e-14);
+        }
+        let targets = view_with(&[n, classes], &s.3, |x| x.max(0.0));
+        let (losses, y) = scores.softmax_cross_entropy_with(&targets);
+        for (got, want) in losses.iter().zip((&y * &targets).sum_axes(&[1], false).iter()) {
+            assert_close(got, -want, 1e-13);
+        }
+        let want = (y.exp() * &targets.sum_axes(&[1], true) - &targets) * &g.unsqueeze(1);
+        for (got, want) in Tensor::chain_softmax_cross_entropy_with(&y, &targets, &g).iter().zip(want.iter()) {
+            assert_close(got, want, 1e-13);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "silu_mul: [2] and [1] do not fit")]
+fn gates_are_not_broadcast() {
+    let _ = Tensor::zeros([2]).silu_mul(&Tensor::zeros([1]));
 }
 
 #[test]
