@@ -179,7 +179,13 @@ impl<F: Float> SimpleModule<F> for FeedForwardModule {
         let up = self.up.apply(cx, x);
         let hidden = match &self.gate {
             None => self.activation.apply(up),
-            Some(gate) => self.activation.apply(gate.apply(cx, x)) * up,
+            Some(gate) => match (gate.apply(cx, x), self.activation) {
+                (gate, Activation::Silu) => gate.silu_mul(&up),
+                (gate, Activation::Gelu) => gate.gelu_mul(&up),
+                (gate, Activation::GeluTanh) => gate.gelu_tanh_mul(&up),
+                (gate, Activation::Sigmoid) => gate.sigmoid_mul(&up),
+                (gate, activation) => activation.apply(gate) * up,
+            },
         };
         let hidden = cx.inside("dropout", |cx| self.dropout.forward(cx, &hidden))?;
         Ok(self.down.apply(cx, &hidden))

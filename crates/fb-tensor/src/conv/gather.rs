@@ -10,7 +10,9 @@ use super::geometry::Geometry;
 use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
-use crate::kernels::gemm::{MatMut, MatRef};
+use crate::kernels::gemm::{
+    MatMut, MatRef, PackedRight, Stack, Update, product_with_packed_unsplit, stacked_with_packed,
+};
 use crate::storage::UniqueStorage;
 use crate::threads;
 use std::ops::Range;
@@ -19,6 +21,8 @@ use std::ops::Range;
 const PIECE_BYTES: usize = 384 << 10;
 /// Bytes of patches that are written out at a time.
 const PATCH_BYTES: usize = 128 << 10;
+/// Runs of fewer numbers than this are not read where they lie.
+const SHORT_RUN: usize = 16;
 /// Multiply–adds of one core in a nanosecond, roughly.
 const MULTIPLY_ADDS_PER_NS: usize = 32;
 /// The same where each channel is by itself.
@@ -26,15 +30,24 @@ const DEPTHWISE_PER_NS: usize = 6;
 /// A thread gets its work in about so many pieces, so that all end together.
 const PIECES_PER_THREAD: usize = 4;
 
-/// One pair of phases with the part of the kernel that it needs, in the order of the runs: a matrix
-/// `[taps · inputs of a group, outputs of a group]` for each group, or `[taps, channels]` for single channels.
-struct Part<'a, F> {
+/// One pair of phases with the part of the kernel that it needs.
+struct Part<'a, F: Float> {
     rows: &'a Phase,
     columns: &'a Phase,
     runs: Runs,
-    weights: &'a [F],
+    weights: Weights<'a, F>,
     /// Rows of each matrix.
     depth: usize,
+}
+
+/// A part of the kernel, in the order of the runs.
+enum Weights<'a, F: Float> {
+    /// `[taps, channels]`, for single channels.
+    Single(&'a [F]),
+    /// A matrix `[taps · inputs of a group, outputs of a group]` for each group: one factor, for patches that are written out.
+    Whole(Vec<PackedRight<F>>),
+    /// The same matrices cut at the ends of the runs, which are read where they lie.
+    ByRun(Vec<PackedRight<F>>),
 }
 
 /// `output[n, i, j, :] = bias + Σ x[n, …]·w`, for a weight `[kh, kw, inputs of a group, outputs]` in row-major order.
@@ -63,11 +76,12 @@ pub(super) fn gather<F: Float>(
         let (weights, after) = rest.split_at_mut(taps * each);
         rest = after;
         arrange(geometry, weight, (r, c), weights);
+        let runs = Runs::new(geometry, r, c);
         parts.push(Part {
             rows: r,
             columns: c,
-            runs: Runs::new(geometry, r, c),
-            weights,
+            weights: Weights::new(geometry, &runs, weights),
+            runs,
             depth: taps * inputs,
         });
     }
@@ -97,6 +111,27 @@ pub(super) fn gather<F: Float>(
             }
         },
     );
+}
+
+impl<'a, F: Float> Weights<'a, F> {
+    fn new(geometry: &Geometry, runs: &Runs, arranged: &'a [F]) -> Self {
+        let (depth, outputs) = (runs.depth(), geometry.group()[1]);
+        if geometry.is_depthwise() || depth * outputs == 0 {
+            return Self::Single(arranged);
+        }
+        let matrices = arranged.chunks_exact(depth * outputs);
+        let matrices = matrices.map(|matrix| MatRef::row_major(matrix, depth, outputs));
+        if runs.length < SHORT_RUN {
+            let pack = |matrix| PackedRight::new(&[matrix]);
+            return Self::Whole(matrices.map(pack).collect());
+        }
+        let pack = |matrix: MatRef<'_, F>| {
+            let cuts = (0..depth).step_by(runs.length);
+            let cut = cuts.map(|from| matrix.part(from..from + runs.length, 0..outputs));
+            PackedRight::new(&cut.collect::<Vec<_>>())
+        };
+        Self::ByRun(matrices.map(pack).collect())
+    }
 }
 
 /// Puts the part of the weight that a pair of phases needs in the order in which it is used.
@@ -152,12 +187,16 @@ fn piece<F: Float>(
     rows: Range<usize>,
     output: &mut [F],
 ) {
-    match bias {
-        Some(bias) => {
-            let pixels = output.chunks_exact_mut(bias.len());
-            pixels.for_each(|out| out.copy_from_slice(bias));
+    // Each pair of phases has its own outputs; those that no input reaches are written by none.
+    let complete = parts.iter().all(|part| part.depth > 0) && !geometry.is_depthwise();
+    if !complete {
+        match bias {
+            Some(bias) => {
+                let pixels = output.chunks_exact_mut(bias.len());
+                pixels.for_each(|out| out.copy_from_slice(bias));
+            }
+            None => output.fill(F::ZERO),
         }
-        None => output.fill(F::ZERO),
     }
     let mut border = UniqueStorage::stale(geometry.border(&rows));
     let field = geometry.field(image, &rows, border.as_mut_slice());
@@ -182,22 +221,24 @@ fn piece<F: Float>(
             if patches.len() == 0 {
                 break;
             }
-            if geometry.is_depthwise() {
-                single_channels(part, &patches, &places, output);
-                break;
-            }
             let outputs = geometry.group()[1];
-            let weights = &part.weights[group * part.depth * outputs..][..part.depth * outputs];
             let places = Places {
                 start: places.start + group * outputs,
                 ..places
             };
-            multiply(
-                &patches,
-                MatRef::row_major(weights, part.depth, outputs),
-                &places,
-                output,
-            );
+            let bias = bias.map(|bias| &bias[group * outputs..][..outputs]);
+            match &part.weights {
+                Weights::Single(weights) => {
+                    single_channels(weights, &patches, &places, output);
+                    break;
+                }
+                Weights::Whole(matrices) => {
+                    written(&patches, &matrices[group], bias, &places, output);
+                }
+                Weights::ByRun(matrices) => {
+                    in_place(&patches, &matrices[group], bias, &places, output);
+                }
+            }
         }
     }
 }
@@ -211,13 +252,13 @@ struct Places {
 
 /// Each channel by itself.
 fn single_channels<F: Float>(
-    part: &Part<'_, F>,
+    weights: &[F],
     patches: &Patches<'_, F>,
     places: &Places,
     output: &mut [F],
 ) {
     let channels = patches.field.channels;
-    let mut starts = Vec::with_capacity(part.depth);
+    let mut starts = Vec::with_capacity(patches.runs.depth());
     for i in 0..patches.lines.len() {
         patches.starts(i, 0, &mut starts);
         let out = &mut output[places.start + i * places.row..];
@@ -227,7 +268,7 @@ fn single_channels<F: Float>(
             data,
             &starts,
             distance,
-            part.weights,
+            weights,
             channels,
             out,
             places.column,
@@ -235,42 +276,71 @@ fn single_channels<F: Float>(
     }
 }
 
-/// Adds the products of patches with a part of the kernel to their outputs.
-fn multiply<F: Float>(
+/// What the products with a bias or without do to their outputs.
+fn update<F: Float>(bias: Option<&[F]>, rows: usize) -> Update<'_, F> {
+    match bias {
+        Some(bias) => Update::from(MatRef::repeated(bias, rows)),
+        None => Update::ASSIGN,
+    }
+}
+
+/// The products of patches, read where they lie, with a part of the kernel: each row of outputs is one, all of them a stack.
+fn in_place<F: Float>(
     patches: &Patches<'_, F>,
-    weights: MatRef<'_, F>,
+    weights: &PackedRight<F>,
+    bias: Option<&[F]>,
     places: &Places,
     output: &mut [F],
 ) {
-    let (depth, outputs) = (weights.rows, weights.columns);
-    let at_once = (PATCH_BYTES / size_of::<F>() / depth).clamp(1, patches.len());
-    let compact = places.column == outputs && places.row == patches.columns * outputs;
-    let mut written = UniqueStorage::<F>::stale(at_once * depth);
-    let mut products = UniqueStorage::<F>::stale(if compact { 0 } else { at_once * outputs });
-    for from in (0..patches.len()).step_by(at_once) {
-        let rows = at_once.min(patches.len() - from);
-        let written = &mut written.as_mut_slice()[..rows * depth];
-        let written = patches.write(from..from + rows, written);
-        let data = if compact {
-            &mut output[places.start + from * outputs..][..rows * outputs]
-        } else {
-            &mut products.as_mut_slice()[..rows * outputs]
-        };
-        let out = MatMut {
-            data,
-            rows,
-            columns: outputs,
-        };
-        (F::kernels().product)(F::ONE, written, weights, compact, out);
-        if compact {
-            continue;
-        }
-        let products = &products.as_mut_slice()[..rows * outputs];
-        for (k, product) in (from..).zip(products.chunks_exact(outputs)) {
-            let (i, j) = (k / patches.columns, k % patches.columns);
-            let at = places.start + i * places.row + j * places.column;
-            let out = &mut output[at..at + outputs];
-            out.iter_mut().zip(product).for_each(|(out, &x)| *out += x);
+    let mut starts = Vec::new();
+    patches.starts(0, 0, &mut starts);
+    let lefts = starts.iter().map(|&start| patches.run_matrix(start));
+    let lefts: Vec<_> = lefts.collect();
+    let stack = Stack {
+        count: patches.lines.len(),
+        left: patches.line_distance(),
+        output: places.row,
+    };
+    let out = MatMut {
+        data: &mut output[places.start..],
+        rows: patches.columns,
+        columns: weights.columns(),
+        row_stride: places.column,
+    };
+    stacked_with_packed(&lefts, stack, weights, update(bias, patches.columns), out);
+}
+
+/// The products of patches, written out, with a part of the kernel.
+fn written<F: Float>(
+    patches: &Patches<'_, F>,
+    weights: &PackedRight<F>,
+    bias: Option<&[F]>,
+    places: &Places,
+    output: &mut [F],
+) {
+    let depth = patches.runs.depth();
+    let fitting = (PATCH_BYTES / size_of::<F>() / depth).max(1);
+    // Rows of outputs that follow each other are one matrix; others are worked on one by one.
+    let follow = places.row == patches.columns * places.column;
+    let together = if follow {
+        patches.len()
+    } else {
+        patches.columns
+    };
+    let mut storage = UniqueStorage::<F>::stale(fitting.min(together) * depth);
+    for first in (0..patches.len()).step_by(together) {
+        for from in (0..together).step_by(fitting) {
+            let rows = fitting.min(together - from);
+            let written = &mut storage.as_mut_slice()[..rows * depth];
+            let written = patches.write(first + from..first + from + rows, written);
+            let line = first / patches.columns * places.row;
+            let out = MatMut {
+                data: &mut output[places.start + line + from * places.column..],
+                rows,
+                columns: weights.columns(),
+                row_stride: places.column,
+            };
+            product_with_packed_unsplit(&[written], weights, update(bias, rows), out);
         }
     }
 }

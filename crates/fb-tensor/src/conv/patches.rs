@@ -64,6 +64,11 @@ impl<'a, F: Float> Patches<'a, F> {
         self.column_stride * self.field.channels
     }
 
+    /// From row to row of patches.
+    pub(super) fn line_distance(&self) -> usize {
+        self.row_stride * self.field.width * self.field.channels
+    }
+
     /// Where the runs of a patch start.
     pub(super) fn starts(&self, line: usize, column: usize, starts: &mut Vec<usize>) {
         let row = (self.row_stride * (self.lines.start + line)) as isize;
@@ -71,6 +76,18 @@ impl<'a, F: Float> Patches<'a, F> {
         let at = |&(i, j): &(isize, isize)| self.field.at(row + i, column + j) + self.channel;
         starts.clear();
         starts.extend(self.runs.starts.iter().map(at));
+    }
+
+    /// The numbers of a run of all patches of a row, the first of which starts there: `[columns, length of the run]`.
+    pub(super) fn run_matrix(&self, start: usize) -> MatRef<'a, F> {
+        MatRef {
+            data: self.field.data,
+            offset: start,
+            rows: self.columns,
+            columns: self.runs.length,
+            row_stride: self.distance() as isize,
+            column_stride: 1,
+        }
     }
 
     /// Writes out some of the patches, which are counted row by row; the buffer has room for exactly those.

@@ -4,7 +4,7 @@ use super::geometry::Geometry;
 use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
-use crate::kernels::gemm::{MatMut, MatRef};
+use crate::kernels::gemm::{MatMut, MatRef, Update, products_unsplit};
 use crate::storage::UniqueStorage;
 use crate::threads;
 
@@ -12,6 +12,10 @@ use crate::threads;
 const PARTS: usize = 8;
 /// Bytes of patches that are written out at a time.
 const PATCH_BYTES: usize = 128 << 10;
+/// Runs of fewer numbers than this are not read where they lie.
+const SHORT_RUN: usize = 16;
+/// Lines whose products are joined.
+const LINES: usize = 32;
 /// Multiply–adds of one core in a nanosecond, roughly.
 const MULTIPLY_ADDS_PER_NS: usize = 24;
 
@@ -94,7 +98,11 @@ fn add_image<F: Float>(
             row_stride: geometry.channels[1] as isize,
             column_stride: 1,
         };
-        multiply(&patches(group), gradient, sum);
+        if runs.length < SHORT_RUN {
+            written(&patches(group), gradient, sum);
+        } else {
+            in_place(&patches(group), gradient, sum);
+        }
     }
 }
 
@@ -110,8 +118,29 @@ fn single_channels<F: Float>(patches: &Patches<'_, F>, gradient: &[F], sum: &mut
     }
 }
 
-/// `sum += patchesᵀ · gradient`
-fn multiply<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &mut [F]) {
+/// `sum += patchesᵀ · gradient`, the patches read where they lie: run by run, some lines joined to one product.
+fn in_place<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &mut [F]) {
+    let (length, columns) = (patches.runs.length, gradient.columns);
+    let lines = patches.lines.len();
+    let mut starts = Vec::new();
+    let mut factors = Vec::with_capacity(LINES.min(lines));
+    for first in (0..lines).step_by(LINES) {
+        for (run, sum) in sum.chunks_exact_mut(length * columns).enumerate() {
+            factors.clear();
+            for i in first..(first + LINES).min(lines) {
+                patches.starts(i, 0, &mut starts);
+                let rows = i * patches.columns..(i + 1) * patches.columns;
+                let gradient = gradient.part(rows, 0..columns);
+                factors.push((patches.run_matrix(starts[run]).transposed(), gradient));
+            }
+            let out = MatMut::row_major(sum, length, columns);
+            products_unsplit(&factors, Update::ADD, out);
+        }
+    }
+}
+
+/// `sum += patchesᵀ · gradient`, the patches written out.
+fn written<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &mut [F]) {
     let depth = patches.runs.depth();
     let at_once = (PATCH_BYTES / size_of::<F>() / depth).clamp(1, patches.len());
     let mut written = UniqueStorage::<F>::stale(at_once * depth);
@@ -120,12 +149,8 @@ fn multiply<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &m
         let written = &mut written.as_mut_slice()[..range.len() * depth];
         let gradient = gradient.part(range.clone(), 0..gradient.columns);
         let written = patches.write(range, written).transposed();
-        let out = MatMut {
-            data: &mut *sum,
-            rows: depth,
-            columns: gradient.columns,
-        };
-        (F::kernels().product)(F::ONE, written, gradient, true, out);
+        let out = MatMut::row_major(&mut *sum, depth, gradient.columns);
+        products_unsplit(&[(written, gradient)], Update::ADD, out);
     }
 }
 

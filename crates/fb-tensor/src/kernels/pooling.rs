@@ -65,24 +65,35 @@ impl Row<'_> {
             }
         }
     }
-
-    /// Calls `visit` with the blocks of channels, as wide as 64, 32 or 16 if possible: where each starts and its width.
-    #[inline(always)]
-    fn blocks(&self, mut visit: impl FnMut(usize, usize)) {
-        let mut from = 0;
-        for width in [64, 32, 16] {
-            while self.channels - from >= width {
-                visit(from, width);
-                from += width;
-            }
-        }
-        if from < self.channels {
-            visit(from, self.channels - from);
-        }
-    }
 }
 
-/// The largest of the numbers of `N` channels over a window; the first of equal ones, and NaN before all.
+/// Calls a function with the number of channels as a constant for each block of them: as wide as possible, so that what is
+/// kept for them stays in registers.
+macro_rules! for_each_block {
+    ($channels:expr, |$from:ident| $function:ident::<$($generic:ident),*>($($argument:expr),*)) => {{
+        let (channels, mut $from) = ($channels, 0);
+        for_each_block!(@ channels, $from, $function, [$($generic),*], ($($argument),*), 64 32 16 8 4 2 1);
+    }};
+    (@ $channels:ident, $from:ident, $function:ident, $generics:tt, $arguments:tt, $($width:literal)*) => {
+        $(
+            while $channels - $from >= $width {
+                for_each_block!(@call $function, $generics, $arguments, $width);
+                $from += $width;
+            }
+        )*
+    };
+    (@call $function:ident, [$($generic:ident),*], ($($argument:expr),*), $width:literal) => {
+        $function::<$($generic,)* $width>($($argument),*)
+    };
+}
+
+/// The `N` numbers from `at` on.
+#[inline(always)]
+fn block<T, const N: usize>(values: &[T], at: usize) -> &[T; N] {
+    values[at..].first_chunk().expect("a block of channels")
+}
+
+/// The largest of the numbers of `N` channels from `from` on over a window; the first of equal ones, and NaN before all.
 #[inline(always)]
 fn largest<F: Float, I: Offset, const N: usize>(
     image: &[F],
@@ -92,25 +103,22 @@ fn largest<F: Float, I: Offset, const N: usize>(
     output: &mut [F],
     offsets: &mut [I],
 ) {
-    let width = output.len();
-    // A constant for whole blocks.
-    let width = if width == N { N } else { width };
     let (mut best, mut which) = ([-F::INFINITY; N], [0_u32; N]);
     let mut offset = 0_u32;
     row.pixels(columns, |at| {
-        let values = &image[at + from..at + from + width];
-        for ((best, which), &x) in best.iter_mut().zip(&mut which).zip(values) {
-            let larger = x > *best || x.is_nan();
-            *best = F::select(larger, x, *best);
+        let values = block::<F, N>(image, at + from);
+        for c in 0..N {
+            let larger = (values[c] > best[c]) | values[c].is_nan();
+            best[c] = F::select(larger, values[c], best[c]);
             if I::KEPT {
-                *which = if larger { offset } else { *which };
+                which[c] = if larger { offset } else { which[c] };
             }
         }
         offset += 1;
     });
-    output.copy_from_slice(&best[..width]);
+    output[from..from + N].copy_from_slice(&best);
     if I::KEPT {
-        for (offset, &which) in offsets.iter_mut().zip(&which) {
+        for (offset, which) in offsets[from..from + N].iter_mut().zip(which) {
             *offset = I::of(which);
         }
     }
@@ -122,14 +130,7 @@ multiversion! {
         let pixels = output.chunks_exact_mut(row.channels).zip(offsets.chunks_exact_mut(row.channels));
         for (i, (output, offsets)) in pixels.enumerate() {
             let columns = row.columns.range(i);
-            row.blocks(|from, width| {
-                let (output, offsets) = (&mut output[from..from + width], &mut offsets[from..from + width]);
-                match width {
-                    64 => largest::<F, I, 64>(image, &row, &columns, from, output, offsets),
-                    32 => largest::<F, I, 32>(image, &row, &columns, from, output, offsets),
-                    _ => largest::<F, I, 16>(image, &row, &columns, from, output, offsets),
-                }
-            });
+            for_each_block!(row.channels, |from| largest::<F, I>(image, &row, &columns, from, output, offsets));
         }
     }
 }
@@ -179,7 +180,7 @@ multiversion! {
 /// So many positions of a row are summed by themselves: a chain of sums loses digits with its length.
 const SUMMED_TOGETHER: usize = 32;
 
-/// The averages of `N` channels over a window.
+/// The averages of `N` channels from `from` on over a window.
 #[inline(always)]
 fn average<F: Float, const N: usize>(
     image: &[F],
@@ -189,24 +190,23 @@ fn average<F: Float, const N: usize>(
     count: F,
     output: &mut [F],
 ) {
-    let width = output.len();
-    let width = if width == N { N } else { width };
     let mut sums = [F::ZERO; N];
     for line in row.rows.clone() {
         for first in columns.clone().step_by(SUMMED_TOGETHER) {
             let mut part = [F::ZERO; N];
             for column in first..(first + SUMMED_TOGETHER).min(columns.end) {
                 let at = (line * row.columns.input + column) * row.channels + from;
-                for (part, &x) in part.iter_mut().zip(&image[at..at + width]) {
-                    *part += x;
+                let values = block::<F, N>(image, at);
+                for c in 0..N {
+                    part[c] += values[c];
                 }
             }
-            for (sum, part) in sums.iter_mut().zip(part) {
-                *sum += part;
+            for c in 0..N {
+                sums[c] += part[c];
             }
         }
     }
-    for (out, sum) in output.iter_mut().zip(sums) {
+    for (out, sum) in output[from..from + N].iter_mut().zip(sums) {
         *out = sum / count;
     }
 }
@@ -217,14 +217,7 @@ multiversion! {
         for (i, output) in output.chunks_exact_mut(row.channels).enumerate() {
             let columns = row.columns.range(i);
             let count = F::from_f64((height * row.columns.count(i)) as f64);
-            row.blocks(|from, width| {
-                let output = &mut output[from..from + width];
-                match width {
-                    64 => average::<F, 64>(image, &row, &columns, from, count, output),
-                    32 => average::<F, 32>(image, &row, &columns, from, count, output),
-                    _ => average::<F, 16>(image, &row, &columns, from, count, output),
-                }
-            });
+            for_each_block!(row.channels, |from| average::<F>(image, &row, &columns, from, count, output));
         }
     }
 }

@@ -304,8 +304,13 @@ fn large_convolutions_have_the_bits_of_single_images() {
         for (got, want) in outside[2].iter().zip(want[2].iter()) {
             assert_close(f64::from(got), want, 1e-4);
         }
-        // Inside the pool less work is split; the bits are the same.
-        assert_eq!(threads::enter(all), outside, "{case:?}");
+        for count in [1, 2, 4] {
+            assert_eq!(
+                threads::scope_with(count, all),
+                outside,
+                "{count} threads, {case:?}"
+            );
+        }
         let last = case.batch - 1;
         let [x, g] = [&x, &g].map(|t| t.slice(0, last..last + 1));
         assert_eq!(

@@ -14,6 +14,7 @@ mod convolutions;
 mod elementwise;
 mod errors;
 mod fused;
+mod image_errors;
 mod indexing;
 mod instruction_sets;
 mod norms;

@@ -268,7 +268,7 @@ fn large_images_are_split_and_windows_of_many_positions_looked_up() {
             let g = offsets.gradient(&y);
             (y, g, x.avg_pool2d(&options))
         };
-        let (y, g, average) = threads::enter(pooled);
+        let (y, g, average) = threads::scope(pooled);
         assert_eq!(y, maxima);
         assert_all_close(&g, &scattered(x.dims(), &places, &y));
         assert_all_close(&average, &averages);

@@ -6,6 +6,7 @@
 
 use super::matrix::MatRef;
 use super::output::Output;
+use super::packed_right::Stack;
 use super::tile::{MicroKernel, Tile, TileStart, VECTORS, micro_kernel};
 use super::update::{Start, Update};
 use crate::element::Float;
@@ -181,7 +182,9 @@ impl<F: Float> TileStart<F> {
 /// packed in panels.
 fn tiles<F: Float>(kernel: &MicroKernel<F>, tile: Tile<F>, rows: usize, packed: bool) {
     let mut row = 0;
-    for &height in kernel.heights {
+    let even = [kernel.even];
+    let even = &even[..usize::from(!packed && rows.is_multiple_of(kernel.even))];
+    for &height in even.iter().chain(kernel.heights) {
         while rows - row >= height {
             let a = if packed {
                 // Panels are as high as the highest block; only the last one is worked on in several.
@@ -306,6 +309,54 @@ pub(super) fn with_packed_right<F: Float>(
                     columns.clone(),
                     c,
                 );
+                at += depth;
+            }
+        }
+    }
+}
+
+/// A stack of products whose right factors are packed already and whose left factors are read where they lie: a panel of
+/// terms and columns, which fits into the first cache, for all products of the stack after each other.
+pub(super) fn stacked<F: Float>(
+    lefts: &[MatRef<'_, F>],
+    stack: Stack,
+    right: &RightPanels<'_, F>,
+    update: &Update<'_, F>,
+    c: &Output<F>,
+) {
+    let kernel = micro_kernel::<F>();
+    let panel = VECTORS * kernel.lanes;
+    for column in (0..c.columns).step_by(panel) {
+        let mut at = 0;
+        for a in lefts {
+            for from in (0..a.columns).step_by(DEPTH) {
+                let depth = DEPTH.min(a.columns - from);
+                let first = at == 0;
+                let tile = Tile {
+                    depth,
+                    alpha: update.alpha,
+                    a: a.at(0, from),
+                    a_row: a.row_stride,
+                    a_step: a.column_stride,
+                    b: right.of(at, column, depth).as_ptr(),
+                    b_step: panel as isize,
+                    c: c.start.wrapping_add(column),
+                    c_row: c.row_stride,
+                    width: panel.min(c.columns - column),
+                    start: TileStart::of(update, c, first).moved(0, column),
+                };
+                // A matrix to start from is the same for all.
+                let shared = first && matches!(update.start, Start::Matrix(_));
+                for i in 0..stack.count {
+                    let moved = if shared { 0 } else { i * stack.output };
+                    let tile = Tile {
+                        a: tile.a.wrapping_add(i * stack.left),
+                        c: tile.c.wrapping_add(i * stack.output),
+                        start: tile.start.moved(0, moved),
+                        ..tile
+                    };
+                    tiles(kernel, tile, c.rows, false);
+                }
                 at += depth;
             }
         }

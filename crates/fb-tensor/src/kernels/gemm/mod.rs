@@ -18,7 +18,9 @@ mod update;
 
 pub(crate) use blocked::DIRECT_ROWS;
 pub(crate) use matrix::{MatMut, MatRef};
-pub(crate) use packed_right::{PackedRight, product_with_packed};
+pub(crate) use packed_right::{
+    PackedRight, Stack, product_with_packed, product_with_packed_unsplit, stacked_with_packed,
+};
 pub(crate) use update::{Finish, Start, Update};
 
 use crate::element::Float;
@@ -59,17 +61,33 @@ pub(crate) fn products<F: Float>(
     update: Update<'_, F>,
     c: MatMut<'_, F>,
 ) {
-    let (m, n) = (c.rows, c.columns);
+    let multiply_adds = check_products(factors, &update, &c);
+    split(factors, &update, output(c), parts_for(multiply_adds));
+}
+
+/// [`products`] on this thread alone, for work that is split already.
+pub(crate) fn products_unsplit<F: Float>(
+    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    update: Update<'_, F>,
+    c: MatMut<'_, F>,
+) {
+    check_products(factors, &update, &c);
+    blocked::product(factors, &update, output(c));
+}
+
+/// Panics unless everything fits together and lies in its slice; how many multiply–adds there are.
+fn check_products<F: Float>(
+    factors: &[(MatRef<'_, F>, MatRef<'_, F>)],
+    update: &Update<'_, F>,
+    c: &MatMut<'_, F>,
+) -> usize {
     let mut multiply_adds = 0;
     for (a, b) in factors {
-        check_factors(a, b, &c);
-        multiply_adds += m * n * a.columns;
+        check_factors(a, b, c);
+        multiply_adds += c.rows * c.columns * a.columns;
     }
-    update.check(m, n);
-    if m == 0 || n == 0 {
-        return;
-    }
-    split(factors, &update, output(c), parts_for(multiply_adds));
+    update.check(c.rows, c.columns);
+    multiply_adds
 }
 
 /// [`product`] on this thread alone: for callers that have split their work already. The bits are the same.

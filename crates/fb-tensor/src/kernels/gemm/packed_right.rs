@@ -18,6 +18,11 @@ pub(crate) struct PackedRight<F: Float> {
 }
 
 impl<F: Float> PackedRight<F> {
+    /// The columns of the products.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Packs the factors; they are joined along the inner index, each summed in blocks of its own.
     ///
     /// # Panics
@@ -54,6 +59,77 @@ pub(crate) fn product_with_packed<F: Float>(
     update: Update<'_, F>,
     c: MatMut<'_, F>,
 ) {
+    let multiply_adds = check(lefts, right, &update, &c);
+    let parts = parts_for(multiply_adds);
+    split(lefts, right, 0, &update, output(c), parts);
+}
+
+/// [`product_with_packed`] on this thread alone, for work that is split already.
+pub(crate) fn product_with_packed_unsplit<F: Float>(
+    lefts: &[MatRef<'_, F>],
+    right: &PackedRight<F>,
+    update: Update<'_, F>,
+    c: MatMut<'_, F>,
+) {
+    check(lefts, right, &update, &c);
+    split(lefts, right, 0, &update, output(c), 1);
+}
+
+/// Products that are alike: the left factors and the output of each lie so many elements after those of the one before.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack {
+    pub(crate) count: usize,
+    pub(crate) left: usize,
+    pub(crate) output: usize,
+}
+
+/// [`product_with_packed_unsplit`] for a stack of products, the first of which is given: what is packed is read once for all
+/// of them. Left factors are read where they lie. The bits are those of the single products.
+pub(crate) fn stacked_with_packed<F: Float>(
+    lefts: &[MatRef<'_, F>],
+    stack: Stack,
+    right: &PackedRight<F>,
+    update: Update<'_, F>,
+    c: MatMut<'_, F>,
+) {
+    let terms = check(lefts, right, &update, &c);
+    if stack.count == 0 || terms == 0 {
+        assert!(
+            stack.count == 0 || c.rows * c.columns == 0,
+            "a stack of products has terms"
+        );
+        return;
+    }
+    let last = stack.count - 1;
+    let reach = |step: usize| last.checked_mul(step).expect("a stack within its slice");
+    for a in lefts {
+        let offset = a.offset.checked_add(reach(stack.left));
+        let offset = offset.expect("a stack within its slice");
+        MatRef { offset, ..*a }.check();
+    }
+    MatMut {
+        data: &mut c.data[reach(stack.output)..],
+        rows: c.rows,
+        columns: c.columns,
+        row_stride: c.row_stride,
+    }
+    .check();
+    assert!(update.finish.is_none(), "a stack is left as it is computed");
+    let panels = blocked::RightPanels {
+        data: right.storage.as_slice(),
+        width: right.width,
+        column: 0,
+    };
+    blocked::stacked(lefts, stack, &panels, &update, &output(c));
+}
+
+/// Panics unless everything fits together and lies in its slice; how many multiply–adds there are.
+fn check<F: Float>(
+    lefts: &[MatRef<'_, F>],
+    right: &PackedRight<F>,
+    update: &Update<'_, F>,
+    c: &MatMut<'_, F>,
+) -> usize {
     assert!(
         lefts.len() == right.depths.len() && c.columns == right.columns,
         "{} left and {} right factors of {} columns into {}x{}",
@@ -78,14 +154,7 @@ pub(crate) fn product_with_packed<F: Float>(
         multiply_adds += c.rows * c.columns * depth;
     }
     update.check(c.rows, c.columns);
-    split(
-        lefts,
-        right,
-        0,
-        &update,
-        output(c),
-        parts_for(multiply_adds),
-    );
+    multiply_adds
 }
 
 /// Halves the output until each part is one thread's; its first column is that many columns into the factors.

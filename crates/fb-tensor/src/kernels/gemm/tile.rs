@@ -76,6 +76,9 @@ pub(super) struct MicroKernel<F> {
     pub(super) rows: usize,
     /// The heights of blocks, largest first; the last is 1.
     pub(super) heights: &'static [usize],
+    /// The height for rows that are a multiple of it, if they are not packed: rows of images often have 14, 28 or 56 pixels,
+    /// and the last block of those would be low.
+    pub(super) even: usize,
     /// Vectors side by side in a block of one row, of two, of four: where the left factor is small, width hides the
     /// latency of multiply–adds.
     pub(super) wide: [usize; 3],
@@ -121,7 +124,7 @@ pub(super) fn micro_kernel<F: Float>() -> &'static MicroKernel<F> {
 macro_rules! micro_kernel {
     (
         mod $name:ident, type $T:ty, $(features $features:literal,)? lanes $lanes:literal, rows $rows:literal,
-        heights [$($height:literal),*], wide [$wide1:literal, $wide2:literal, $wide4:literal],
+        heights [$($height:literal),*], even $even:literal, wide [$wide1:literal, $wide2:literal, $wide4:literal],
         transpose $transpose:expr, with { $($operations:tt)* }
     ) => {
         mod $name {
@@ -133,6 +136,7 @@ macro_rules! micro_kernel {
                 lanes: LANES,
                 rows: $rows,
                 heights: &[$($height),*],
+                even: $even,
                 wide: [$wide1, $wide2, $wide4],
                 transpose: $transpose,
                 run,
@@ -152,6 +156,13 @@ macro_rules! micro_kernel {
                         (2, $wide2) if $wide2 > VECTORS => return block::<2, $wide2, false>(tile),
                         (4, $wide4) if $wide4 > VECTORS => return block::<4, $wide4, false>(tile),
                         _ => {}
+                    }
+                    if height == $even && !packed {
+                        return if vectors == 1 {
+                            block::<$even, 1, false>(tile)
+                        } else {
+                            block::<$even, VECTORS, false>(tile)
+                        };
                     }
                     $(
                         if height == $height {
@@ -186,7 +197,7 @@ macro_rules! micro_kernel {
                     }
                     let a_row = if PACKED { 1 } else { tile.a_row };
                     // Rows in groups of four, so that few pointers run along.
-                    let mut a = [tile.a; 3];
+                    let mut a = [tile.a; 4];
                     for (group, a) in a.iter_mut().enumerate() {
                         *a = a.wrapping_offset(4 * group as isize * a_row);
                     }
@@ -241,12 +252,12 @@ macro_rules! micro_kernel {
 macro_rules! x86_micro_kernel {
     (
         mod $name:ident, type $T:ty, features $features:literal, lanes $lanes:literal, rows $rows:literal,
-        heights $heights:tt, wide $wide:tt, transpose $transpose:expr, vector $V:ty, mask $Mask:ty, |$n:ident| $mask:expr,
+        heights $heights:tt, even $even:literal, wide $wide:tt, transpose $transpose:expr, vector $V:ty, mask $Mask:ty, |$n:ident| $mask:expr,
         $zero:ident $splat:ident $load:ident $store:ident $fma:ident $mul:ident,
         load |$p:ident, $m:ident| $load_masked:expr, store |$q:ident, $k:ident, $x:ident| $store_masked:expr
     ) => {
         micro_kernel! {
-            mod $name, type $T, features $features, lanes $lanes, rows $rows, heights $heights, wide $wide,
+            mod $name, type $T, features $features, lanes $lanes, rows $rows, heights $heights, even $even, wide $wide,
             transpose $transpose, with {
                 #[allow(clippy::wildcard_imports, reason = "intrinsics")]
                 use std::arch::x86_64::*;
@@ -313,7 +324,7 @@ macro_rules! x86_micro_kernel {
 #[cfg(target_arch = "x86_64")]
 x86_micro_kernel! {
     mod avx512_f32, type f32, features "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", lanes 16, rows 12,
-    heights [12, 8, 4, 2, 1], wide [8, 4, 4], transpose Some(crate::kernels::gemm::transpose::avx512::transpose_f32), vector __m512, mask __mmask16, |n| (!0_u16) >> (16 - n),
+    heights [12, 8, 4, 2, 1], even 14, wide [8, 4, 4], transpose Some(crate::kernels::gemm::transpose::avx512::transpose_f32), vector __m512, mask __mmask16, |n| (!0_u16) >> (16 - n),
     _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_mul_ps,
     load |p, m| _mm512_maskz_loadu_ps(m, p), store |p, m, x| _mm512_mask_storeu_ps(p, m, x)
 }
@@ -321,7 +332,7 @@ x86_micro_kernel! {
 #[cfg(target_arch = "x86_64")]
 x86_micro_kernel! {
     mod avx512_f64, type f64, features "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma", lanes 8, rows 12,
-    heights [12, 8, 4, 2, 1], wide [8, 4, 4], transpose None, vector __m512d, mask __mmask8, |n| (!0_u8) >> (8 - n),
+    heights [12, 8, 4, 2, 1], even 14, wide [8, 4, 4], transpose None, vector __m512d, mask __mmask8, |n| (!0_u8) >> (8 - n),
     _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_mul_pd,
     load |p, m| _mm512_maskz_loadu_pd(m, p), store |p, m, x| _mm512_mask_storeu_pd(p, m, x)
 }
@@ -329,7 +340,7 @@ x86_micro_kernel! {
 #[cfg(target_arch = "x86_64")]
 x86_micro_kernel! {
     mod avx2_f32, type f32, features "avx2,fma", lanes 8, rows 6,
-    heights [6, 4, 2, 1], wide [8, 4, 2], transpose None, vector __m256, mask __m256i,
+    heights [6, 4, 2, 1], even 6, wide [8, 4, 2], transpose None, vector __m256, mask __m256i,
     |n| _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
     _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_mul_ps,
     load |p, m| _mm256_maskload_ps(p, m), store |p, m, x| _mm256_maskstore_ps(p, m, x)
@@ -338,7 +349,7 @@ x86_micro_kernel! {
 #[cfg(target_arch = "x86_64")]
 x86_micro_kernel! {
     mod avx2_f64, type f64, features "avx2,fma", lanes 4, rows 6,
-    heights [6, 4, 2, 1], wide [8, 4, 2], transpose None, vector __m256d, mask __m256i,
+    heights [6, 4, 2, 1], even 6, wide [8, 4, 2], transpose None, vector __m256d, mask __m256i,
     |n| _mm256_cmpgt_epi64(_mm256_set1_epi64x(n as i64), _mm256_setr_epi64x(0, 1, 2, 3)),
     _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_mul_pd,
     load |p, m| _mm256_maskload_pd(p, m), store |p, m, x| _mm256_maskstore_pd(p, m, x)
@@ -348,7 +359,7 @@ x86_micro_kernel! {
 macro_rules! portable_micro_kernel {
     (mod $name:ident, type $T:ty, lanes $lanes:literal) => {
         micro_kernel! {
-            mod $name, type $T, lanes $lanes, rows 4, heights [4, 2, 1], wide [2, 2, 2], transpose None, with {
+            mod $name, type $T, lanes $lanes, rows 4, heights [4, 2, 1], even 4, wide [2, 2, 2], transpose None, with {
                 type Vector = [$T; $lanes];
 
                 fn mask(lanes: usize) -> usize {
