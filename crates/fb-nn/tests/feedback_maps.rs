@@ -442,7 +442,7 @@ fn a_residual_takes_feedback_into_its_sum() {
     );
     let p = |name: &str| network.params().by_name(name).unwrap().value.clone();
     let x = input(&network);
-    let mut output = Tensor::zeros_of([BATCH, 2]);
+    let mut output = Tensor::<f64>::zeros_of([BATCH, 2]);
     for _ in 0..3 {
         let hidden = (x.matmul(&p("block/hidden/weight")) + &p("block/hidden/bias")).tanh();
         let sum = hidden.matmul(&p("block/back/weight")) + &p("block/back/bias") + &x;
@@ -474,7 +474,7 @@ fn batch_norm_counts_each_iteration_of_a_loop() {
     let p = |name: &str| network.params().by_name(name).unwrap().value.clone();
     let x = input(&network);
     let (mut mean, mut variance) = (p("norm/running_mean"), p("norm/running_variance"));
-    let mut output = Tensor::zeros_of([BATCH, 2]);
+    let mut output = Tensor::<f64>::zeros_of([BATCH, 2]);
     for _ in 0..3 {
         let hidden = x.matmul(&p("hidden/weight"))
             + &p("hidden/bias")
