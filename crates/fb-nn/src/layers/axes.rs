@@ -1,5 +1,6 @@
 //! Operations of sequences and of images under one name, by the number of axes that a window moves over.
 
+use super::Activation;
 use crate::error::{Error, Result};
 use crate::module::{Scope, Spec};
 use fb_autograd::Var;
@@ -133,6 +134,56 @@ pub(super) fn output<F: Float>(
         }
         Err(other) => Err(Error::Tensor(other)),
     }
+}
+
+/// Checks the filters and groups of a convolution.
+pub(super) fn check_groups<F: Float>(
+    scope: &Scope<F>,
+    kind: &str,
+    channels: usize,
+    filters: usize,
+    groups: usize,
+) -> Result<()> {
+    if filters == 0 {
+        return Err(scope.error(
+            kind,
+            "at least 1 filter",
+            "0",
+            "each filter gives a number for each position",
+        ));
+    }
+    if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
+        return Err(scope.error(
+            kind,
+            format!("groups that divide {channels} channels and {filters} filters"),
+            groups.to_string(),
+            "all groups have the same number of channels and of filters",
+        ));
+    }
+    Ok(())
+}
+
+/// `Conv2d 3x3, 4 -> 8, stride 2x2, 2 groups relu`
+pub(super) fn describe<const D: usize>(
+    kind: &str,
+    kernel: [usize; D],
+    [channels, filters]: [usize; 2],
+    options: &ConvOptions<D>,
+    activation: Activation,
+) -> String {
+    let mut text = format!("{kind} {}, {channels} -> {filters}", extents(&kernel));
+    for (name, value) in [("stride", options.stride), ("dilation", options.dilation)] {
+        if value != [1; D] {
+            text += &format!(", {name} {}", extents(&value));
+        }
+    }
+    if options.groups > 1 {
+        text += &format!(", {} groups", options.groups);
+    }
+    if activation != Activation::Linear {
+        text += &format!(" {activation}");
+    }
+    text
 }
 
 /// `3x3`

@@ -156,22 +156,7 @@ impl<const D: usize> ConvTranspose<D> {
         self.activation.validate()?;
         let (input, channels) = axes::input::<F, D>(scope, kind, inputs)?;
         let (filters, groups) = (self.filters, self.options.groups);
-        if filters == 0 {
-            return Err(scope.error(
-                kind,
-                "at least 1 filter",
-                "0",
-                "each filter gives a number for each position",
-            ));
-        }
-        if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
-            return Err(scope.error(
-                kind,
-                format!("groups that divide {channels} channels and {filters} filters"),
-                groups.to_string(),
-                "all groups have the same number of channels and of filters",
-            ));
-        }
+        axes::check_groups(scope, kind, channels, filters, groups)?;
         let mut shape = self.kernel.to_vec();
         shape.extend([filters / groups, channels]);
         let shape = Shape::try_new(&shape)?;
@@ -189,19 +174,14 @@ impl<const D: usize> ConvTranspose<D> {
             "less padding, or an output padding below the stride",
             |none| Var::try_convolve_transposed(none, &kernel, &self.options),
         )?;
-        let mut description = format!(
-            "{kind} {}, {channels} -> {filters}",
-            axes::extents(&self.kernel)
+        let ends = [channels, filters];
+        let description = axes::describe(
+            kind,
+            self.kernel,
+            ends,
+            &self.options.transposed(),
+            self.activation,
         );
-        if self.options.stride != [1; D] {
-            description += &format!(", stride {}", axes::extents(&self.options.stride));
-        }
-        if groups > 1 {
-            description += &format!(", {groups} groups");
-        }
-        if self.activation != Activation::Linear {
-            description += &format!(" {}", self.activation);
-        }
         Ok(Built {
             module: simple(ConvTransposeModule {
                 weight,

@@ -165,22 +165,7 @@ impl<const D: usize> Conv<D> {
         self.activation.validate()?;
         let (input, channels) = axes::input::<F, D>(scope, kind, inputs)?;
         let (filters, groups) = (self.filters, self.options.groups);
-        if filters == 0 {
-            return Err(scope.error(
-                kind,
-                "at least 1 filter",
-                "0",
-                "each filter gives a number for each position",
-            ));
-        }
-        if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
-            return Err(scope.error(
-                kind,
-                format!("groups that divide {channels} channels and {filters} filters"),
-                groups.to_string(),
-                "all groups have the same number of channels and of filters",
-            ));
-        }
+        axes::check_groups(scope, kind, channels, filters, groups)?;
         let mut shape = self.kernel.to_vec();
         shape.extend([channels / groups, filters]);
         let shape = Shape::try_new(&shape)?;
@@ -198,22 +183,8 @@ impl<const D: usize> Conv<D> {
             "a smaller kernel, or .same(), which adds zeros around the input",
             |none| Var::try_convolve(none, &kernel, &self.options),
         )?;
-        let mut description = format!(
-            "{kind} {}, {channels} -> {filters}",
-            axes::extents(&self.kernel)
-        );
-        if self.options.stride != [1; D] {
-            description += &format!(", stride {}", axes::extents(&self.options.stride));
-        }
-        if self.options.dilation != [1; D] {
-            description += &format!(", dilation {}", axes::extents(&self.options.dilation));
-        }
-        if groups > 1 {
-            description += &format!(", {groups} groups");
-        }
-        if self.activation != Activation::Linear {
-            description += &format!(" {}", self.activation);
-        }
+        let ends = [channels, filters];
+        let description = axes::describe(kind, self.kernel, ends, &self.options, self.activation);
         Ok(Built {
             module: simple(ConvModule {
                 weight,

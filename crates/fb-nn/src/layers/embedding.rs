@@ -142,9 +142,14 @@ impl<F: Float> Module<F> for EmbeddingModule {
         let [Value::Index(tokens)] = inputs else {
             return Err(crate::module::not_one(cx, inputs, "one tensor of indices"));
         };
-        self.check(cx, tokens)?;
         let table = cx.param(self.weight);
-        Ok(vec![Value::Float(table.embedding(tokens, self.padding))])
+        match table.try_embedding(tokens, self.padding) {
+            Ok(rows) => Ok(vec![Value::Float(rows)]),
+            Err(error) => {
+                self.check(cx, tokens)?;
+                Err(error.into())
+            }
+        }
     }
 
     fn streaming(&self) -> Streaming<'_, F> {
@@ -153,6 +158,8 @@ impl<F: Float> Module<F> for EmbeddingModule {
 }
 
 impl EmbeddingModule {
+    /// Tells the first token that the vocabulary does not have.
+    #[cold]
     fn check<F: Float>(&self, cx: &Context<'_, F>, tokens: &Tensor<i64>) -> Result<()> {
         let outside = |token: i64| usize::try_from(token).map_or(true, |t| t >= self.vocabulary);
         let Some((position, token)) = tokens.iter().enumerate().find(|&(_, token)| outside(token))

@@ -63,21 +63,18 @@ macro_rules! global {
     };
 }
 
-global!(GlobalAvgPool, "GlobalAvgPool", |x, axes| x
-    .mean_axes(axes, false));
-global!(GlobalMaxPool, "GlobalMaxPool", |x, axes| x
-    .max_axes(axes, false));
+global!(GlobalAvgPool, "GlobalAvgPool", Var::global_avg_pool);
+global!(GlobalMaxPool, "GlobalMaxPool", Var::global_max_pool);
 
 #[derive(Debug)]
 struct GlobalModule<F: Float> {
-    pool: fn(&Var<F>, &[usize]) -> Var<F>,
+    pool: fn(&Var<F>) -> Var<F>,
     input: Shape,
 }
 
 impl<F: Float> SimpleModule<F> for GlobalModule<F> {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         misfit::whole(cx, x, &self.input)?;
-        let positions: Vec<usize> = (1..x.shape().len() - 1).collect();
-        Ok((self.pool)(x, &positions))
+        Ok((self.pool)(x))
     }
 }

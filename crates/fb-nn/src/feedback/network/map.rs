@@ -154,10 +154,7 @@ impl Map {
         };
         let batch = r.shape()[0];
         let by_position = |r: &Var<F>| r.linear(&weight, None);
-        let average = |r: &Var<F>| {
-            let positions: Vec<usize> = (1..r.shape().len() - 1).collect();
-            by_position(&r.mean_axes(&positions, false))
-        };
+        let average = |r: &Var<F>| by_position(&r.global_avg_pool());
         let everywhere = |y: Var<F>| {
             let mut extents = vec![1; self.target.len() + 1];
             extents[0] = batch;
