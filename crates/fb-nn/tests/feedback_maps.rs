@@ -56,7 +56,7 @@ fn loops() -> Vec<Loop> {
             vec![any(conv(3)), any(conv(2))],
             &[2, 3],
             "learned 3x2x2 -> 3x2x3",
-            |r, w| each(r, w),
+            each,
         ),
         plain(
             &[4, 6, 2],

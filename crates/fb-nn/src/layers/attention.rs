@@ -11,6 +11,7 @@ use crate::module::{
 use fb_autograd::Var;
 use fb_tensor::{Attention, Float, KvCache, Shape, Tensor};
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
 /// Scaled dot-product attention in several heads.
 ///
@@ -197,9 +198,12 @@ impl MultiHeadAttention {
             heads,
             shared,
             causal: self.causal,
-            rotary: self
-                .rotary
-                .map(|base| Tensor::rotary_tables_of(0..x[0], head, base)),
+            rotary: self.rotary.map(|base| Rotary {
+                positions: x[0],
+                width: head,
+                base,
+                tables: OnceLock::new(),
+            }),
             input: x,
             context,
         })
@@ -266,6 +270,16 @@ impl Layer for MultiHeadAttention {
     }
 }
 
+/// The angles of positions.
+#[derive(Debug)]
+struct Rotary<F: Float> {
+    positions: usize,
+    width: usize,
+    base: f64,
+    /// Cosines and sines, made when an input is there: what a file says is not enough to ask for memory.
+    tables: OnceLock<(Tensor<F>, Tensor<F>)>,
+}
+
 #[derive(Debug)]
 pub(super) struct AttentionModule<F: Float> {
     query: Projection,
@@ -276,8 +290,7 @@ pub(super) struct AttentionModule<F: Float> {
     /// Heads of keys and values.
     shared: usize,
     causal: bool,
-    /// Cosines and sines.
-    rotary: Option<(Tensor<F>, Tensor<F>)>,
+    rotary: Option<Rotary<F>>,
     input: Shape,
     context: Option<Shape>,
 }
@@ -392,18 +405,21 @@ impl<F: Float> AttentionModule<F> {
 
     /// Turned by the angles of their positions, the first of which is number `first`.
     fn turned(&self, cx: &Context<'_, F>, x: Var<F>, first: usize) -> Result<Var<F>> {
-        let Some((cos, sin)) = &self.rotary else {
+        let Some(rotary) = &self.rotary else {
             return Ok(x);
         };
         let end = first + x.shape()[2];
-        if end > cos.dim(0) {
+        if end > rotary.positions {
             return Err(Error::Data {
                 place: cx.place(),
-                expected: format!("at most {} positions", cos.dim(0)),
+                expected: format!("at most {} positions", rotary.positions),
                 found: format!("{end} positions"),
                 help: "a longer sequence needs a network that was built for it".to_owned(),
             });
         }
+        let (cos, sin) = rotary.tables.get_or_init(|| {
+            Tensor::rotary_tables_of(0..rotary.positions, rotary.width, rotary.base)
+        });
         Ok(x.rotary(&cos.slice(0, first..end), &sin.slice(0, first..end)))
     }
 
@@ -614,6 +630,24 @@ mod tests {
             text.contains("expected numbers [batch, 3, 5], found [1, 3, 5]"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn rotary_positions_end_where_the_network_was_built_to() {
+        let layer = MultiHeadAttention::new(1).rotary(100.0);
+        let (module, params) = build(layer, &[Spec::float([3, 4])]).unwrap();
+        let mut cx = Context::eval(&params);
+        cx.enter_layer("attention");
+        let x = Value::Float(Var::constant(Tensor::ones_of([1, 5, 4])));
+        let error = module.forward(&mut cx, &[x]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layer \"attention\": expected at most 3 positions, found 5 positions\n  \
+             help: a longer sequence needs a network that was built for it"
+        );
+        // Tables of absurd sizes are not made before an input is there.
+        let absurd = Spec::float([1 << 40, 4]);
+        assert!(build(layer, &[absurd]).is_ok());
     }
 
     #[test]

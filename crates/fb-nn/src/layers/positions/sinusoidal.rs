@@ -2,13 +2,15 @@
 
 use super::{add, add_from};
 use crate::error::Result;
+use crate::layers::misfit;
 use crate::module::{
     Built, Context, Layer, Memory, Scope, SimpleModule, Spec, StreamModule, Streaming, Value,
     simple,
 };
 use fb_autograd::Var;
-use fb_tensor::{Float, Tensor};
+use fb_tensor::{Float, Shape, Tensor};
 use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
 
 /// Adds waves to each position, from which its place in the sequence can be read.
 ///
@@ -41,11 +43,11 @@ impl Layer for SinusoidalPositions {
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         let wanted = "[batch, time, width]";
-        let (shape, width) = scope.features(Self::KIND, inputs, 2..=2, wanted)?;
-        let table = Tensor::sinusoidal_positions_of(0..shape[0], width);
+        let (shape, _) = scope.features(Self::KIND, inputs, 2..=2, wanted)?;
         Ok(Built {
             module: simple(SinusoidalModule {
-                table: Var::constant(table),
+                input: shape,
+                table: OnceLock::new(),
             }),
             output: Spec::float(shape),
             sum: None,
@@ -56,12 +58,23 @@ impl Layer for SinusoidalPositions {
 
 #[derive(Debug)]
 struct SinusoidalModule<F: Float> {
-    table: Var<F>,
+    input: Shape,
+    /// Made when an input is there, which is as large: what a file says is not enough to ask for memory.
+    table: OnceLock<Var<F>>,
+}
+
+impl<F: Float> SinusoidalModule<F> {
+    fn table(&self) -> &Var<F> {
+        let [time, width] = [self.input[0], self.input[1]];
+        self.table
+            .get_or_init(|| Var::constant(Tensor::sinusoidal_positions_of(0..time, width)))
+    }
 }
 
 impl<F: Float> SimpleModule<F> for SinusoidalModule<F> {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        add(cx, x, &self.table, 0)
+        misfit::features(cx, x, &self.input)?;
+        add(cx, x, self.table(), 0)
     }
 
     fn streaming(&self) -> Streaming<'_, F> {
@@ -76,6 +89,6 @@ impl<F: Float> StreamModule<F> for SinusoidalModule<F> {
         inputs: &[Value<F>],
         memory: Memory<F>,
     ) -> Result<(Value<F>, Memory<F>)> {
-        add_from(cx, inputs, &self.table, &memory)
+        add_from(cx, inputs, self.table(), &memory)
     }
 }
