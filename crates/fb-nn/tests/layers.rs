@@ -126,8 +126,11 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
     layers
 }
 
+/// A layer with a shape per sample for each of its inputs.
+type WithShapes = (Arc<dyn AnyLayer>, Vec<Vec<usize>>);
+
 /// Layers that take sequences, alone or with a context.
-fn sequence_layers() -> Vec<(Arc<dyn AnyLayer>, Vec<Vec<usize>>)> {
+fn sequence_layers() -> Vec<WithShapes> {
     let (x, context) = (vec![3, 4], vec![2, 6]);
     let attention = MultiHeadAttention::new(2);
     vec![
