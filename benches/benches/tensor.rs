@@ -1,4 +1,4 @@
-//! Products and elementwise passes.
+//! Products.
 #![allow(missing_docs)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -42,29 +42,5 @@ fn matmul(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn elementwise(criterion: &mut Criterion) {
-    type Pass = fn(&Tensor) -> Tensor;
-    let passes: [(&str, Pass); 6] = [
-        ("relu", |x| x.relu()),
-        ("exp", |x| x.exp()),
-        ("tanh", |x| x.tanh()),
-        ("sigmoid", |x| x.sigmoid()),
-        ("add", |x| x + x),
-        ("softmax", |x| x.softmax(1)),
-    ];
-    let mut group = criterion.benchmark_group("elementwise");
-    for (rows, columns) in [(1, 8), (32, 128), (1024, 1024)] {
-        let x = normal([rows, columns]);
-        group.throughput(Throughput::Elements((rows * columns) as u64));
-        for (name, pass) in passes {
-            let id = BenchmarkId::new(name, format!("{rows}x{columns}"));
-            group.bench_function(id, |bench| {
-                threads::scope(|| bench.iter(|| black_box(pass(&x))))
-            });
-        }
-    }
-    group.finish();
-}
-
-criterion_group!(benches, matmul, elementwise);
+criterion_group!(benches, matmul);
 criterion_main!(benches);

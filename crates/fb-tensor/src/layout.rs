@@ -163,6 +163,11 @@ impl<const N: usize> Walk<N> {
         }
     }
 
+    /// The merged axes: their extents, and the strides of the first view.
+    pub(crate) fn axes(&self) -> (&[usize], &[isize]) {
+        (&self.extents[..self.rank], &self.strides[0][..self.rank])
+    }
+
     /// Whether [`Walk::rows`] visits one row at most.
     pub(crate) fn is_one_row(&self) -> bool {
         self.rank <= 1

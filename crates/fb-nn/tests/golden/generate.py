@@ -547,7 +547,103 @@ def attention():
     ]
 
 
-GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, layers]}
+# --------------------------------------------------------------------------------------------------------- passes
+
+
+def pass_case(name, function, inputs, **parameters):
+    """`y` and the gradients of ⟨`upstream`, y⟩ by each of the inputs, which are given by name."""
+    g = seeded(len(name))
+    inputs = {key: value.clone().requires_grad_() for key, value in inputs.items()}
+    y = function(**inputs)
+    upstream = torch.randn(y.shape, generator=g)
+    y.backward(upstream)
+    gradients = {key: value.grad for key, value in inputs.items()}
+    return {"name": name, "parameters": parameters, "inputs": inputs, "y": y, "upstream": upstream, "gradients": gradients}
+
+
+def channels_first(x):
+    return x.movedim(-1, 1)
+
+
+def channels_last(x):
+    return x.movedim(1, -1)
+
+
+def attention_weights(x, mask, scale):
+    """Rows of which nothing is allowed are NaN in PyTorch; this library gives them 0."""
+    filled = (x * scale).masked_fill(~mask, -torch.inf)
+    return torch.where(mask.any(-1, keepdim=True), torch.softmax(filled, -1), 0.0)
+
+
+def passes():
+    g = seeded(6)
+    draw = lambda *shape: torch.randn(*shape, generator=g)
+    cases = []
+    for shape in [(5,), (3, 4), (2, 3, 6)]:
+        x, weight, bias = draw(*shape) + 0.5, draw(shape[-1]), draw(shape[-1])
+        affine = {"x": x, "weight": weight, "bias": bias}
+        cases.append(pass_case("layer_norm", lambda x, weight, bias: F.layer_norm(x, x.shape[-1:], weight, bias, 1e-5), affine, epsilon=1e-5))
+        cases.append(pass_case("rms_norm", lambda x, weight: F.rms_norm(x, x.shape[-1:], weight, 1e-6), {"x": x, "weight": weight}, epsilon=1e-6))
+        if len(shape) == 1:
+            continue
+        cases.append(
+            pass_case(
+                "batch_norm",
+                lambda x, weight, bias: channels_last(F.batch_norm(channels_first(x), None, None, weight, bias, True, 0.1, 1e-5)),
+                affine,
+                epsilon=1e-5,
+            )
+        )
+        mean, variance = draw(shape[-1]), draw(shape[-1]).square() + 0.1
+        cases.append(
+            pass_case(
+                "batch_norm_with",
+                lambda x, weight, bias: channels_last(F.batch_norm(channels_first(x), mean, variance, weight, bias, False, 0.1, 1e-5)),
+                affine,
+                epsilon=1e-5,
+                mean=mean,
+                variance=variance,
+            )
+        )
+    for groups in [1, 3, 6]:
+        affine = {"x": draw(2, 3, 2, 6), "weight": draw(6), "bias": draw(6)}
+        cases.append(
+            pass_case(
+                "group_norm",
+                lambda x, weight, bias: channels_last(F.group_norm(channels_first(x), groups, weight, bias, 1e-5)),
+                affine,
+                epsilon=1e-5,
+                groups=groups,
+            )
+        )
+    for mask_shape in [(3, 4), (2, 1, 4), (2, 3, 1)]:
+        mask = torch.rand(mask_shape, generator=g) > 0.4
+        cases.append(
+            pass_case(
+                "masked_softmax",
+                lambda x: attention_weights(x, mask.expand(2, 3, 4), 0.7),
+                {"x": draw(2, 3, 4)},
+                scale=0.7,
+                mask=mask.to(torch.float64),
+            )
+        )
+    for padding in [None, 2]:
+        index = torch.tensor([[2, 0, 4], [2, 2, 1]])
+        cases.append(
+            pass_case(
+                "embedding",
+                lambda table: F.embedding(index, table, padding_idx=padding),
+                {"table": draw(5, 3)},
+                index=index,
+                padding=padding,
+            )
+        )
+    for name, gate in [("silu_mul", F.silu), ("gelu_mul", F.gelu), ("sigmoid_mul", torch.sigmoid)]:
+        cases.append(pass_case(name, lambda gate_, values: gate(gate_) * values, {"gate_": draw(3, 4), "values": draw(3, 4)}))
+    return cases
+
+
+GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, passes, layers]}
 
 
 def compact(value, depth=2):

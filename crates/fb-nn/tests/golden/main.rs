@@ -6,3 +6,4 @@ mod file;
 mod layers;
 mod losses;
 mod optimizers;
+mod passes;

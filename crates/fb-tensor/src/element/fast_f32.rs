@@ -156,13 +156,13 @@ pub(super) fn erf(x: f32) -> f32 {
     p = p * z - 2.676_813_5e-2;
     p = p * z + 1.128_199_25e-1;
     p = p * z - 3.761_253_4e-1;
-    p = p * z + 1.283_791_66e-1;
+    p = p * z + 1.283_791_7e-1;
     let small = p * a + a;
     let r = -1.728_534_7e-5 * a + 3.831_971_3e-4;
     let u = -3.883_964_4e-3 * a + 2.425_462_2e-2;
     let mut r = r * z + u;
     r = r * a - 1.067_778_8e-1;
-    r = r * a - 6.348_466_9e-1;
+    r = r * a - 6.348_467e-1;
     r = r * a - 1.287_175_1e-1;
     r = r * a - a;
     let large = 1.0 - exp(r);
@@ -180,13 +180,13 @@ pub(super) fn normal_cdf(x: f32) -> f32 {
     let q = (w - 3.0) / sum;
     let mut p = 5.451_304e-5;
     p = p * q - 1.993_910_4e-4;
-    p = p * q - 9.472_225_4e-4;
+    p = p * q - 9.472_225e-4;
     p = p * q + 1.013_509_9e-3;
     p = p * q + 6.936_855e-3;
     p = p * q - 1.046_151_9e-2;
-    p = p * q - 4.725_801_8e-2;
+    p = p * q - 4.725_802e-2;
     p = p * q + 2.300_176_3e-1;
-    p = p * q - 5.093_321_7e-1;
+    p = p * q - 5.093_322e-1;
     p = p * q + 7.290_837e-1;
     // w² in two parts, the first of them exact.
     let high = f32::from_bits(w.to_bits() & 0xffff_f000);
@@ -194,6 +194,104 @@ pub(super) fn normal_cdf(x: f32) -> f32 {
     let (power, lost) = exp_of_sum(-0.5 * (high * high), -0.5 * low);
     let tail = (p + p * lost) / sum * power;
     if x < 0.0 { tail } else { 1.0 - tail }
+}
+
+/// π/2 in parts of 27, 27 and 53 bits: up to 2²⁶ times the first two are exact.
+const HALF_PI: [f64; 3] = [
+    1.570_796_325_802_803,
+    9.920_935_739_593_517e-10,
+    5.721_188_726_109_832e-18,
+];
+
+/// `2ᵉ · 2/π` less multiples of 4, in two parts of 29 and 53 bits, for `e` below 105.
+static QUADRANTS: [[f64; 2]; 128] = {
+    // The first 192 bits of 2/π.
+    const DIGITS: [u64; 3] = [
+        0xa2f9_836e_4e44_1529,
+        0xfc27_57d1_f534_ddc0,
+        0xdb62_9599_3c43_9041,
+    ];
+    let mut table = [[0.0; 2]; 128];
+    let mut e = 0;
+    while e < 105 {
+        let mut at = 0;
+        let mut parts = [0_u64; 2];
+        while at < 82 {
+            // Two digits before the point: those worth 2 and 1.
+            let digit = e + at;
+            let one = digit >= 2 && (DIGITS[(digit - 2) / 64] >> (63 - (digit - 2) % 64)) & 1 == 1;
+            let part = (at >= 29) as usize;
+            parts[part] = (parts[part] << 1) | one as u64;
+            at += 1;
+        }
+        const TWO_TO_27: f64 = 134_217_728.0;
+        const TWO_TO_80: f64 = 1_208_925_819_614_629_174_706_176.0;
+        table[e] = [parts[0] as f64 / TWO_TO_27, parts[1] as f64 / TWO_TO_80];
+        e += 1;
+    }
+    table
+};
+
+/// The quadrant of an angle that is not negative, and the rest in [−π/4, π/4].
+#[inline(always)]
+fn quadrant_and_rest(angle: f32) -> (i32, f32) {
+    /// Adding and subtracting 1.5·2⁵² rounds a double of moderate size to the nearest integer.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let wide = f64::from(angle);
+    let rounded = wide * std::f64::consts::FRAC_2_PI + ROUND;
+    let n = rounded - ROUND;
+    let rest = ((wide - n * HALF_PI[0]) - n * HALF_PI[1]) - n * HALF_PI[2];
+    // From 2²³ on the angle is m · 2ᵉ with whole m below 2²⁴, whose product with the first part is exact.
+    let bits = angle.to_bits();
+    let m = f64::from(((bits & 0x007f_ffff) | 0x0080_0000) as i32);
+    let [high, low] = QUADRANTS[((bits >> 23) as usize).saturating_sub(150) % QUADRANTS.len()];
+    let (high, low) = (m * high, m * low);
+    let far_rounded = (high + low) + ROUND;
+    let far_rest = ((high - (far_rounded - ROUND)) + low) * std::f64::consts::FRAC_PI_2;
+    let far = angle >= 8_388_608.0;
+    let (rounded, rest) = if far {
+        (far_rounded, far_rest)
+    } else {
+        (rounded, rest)
+    };
+    let rest = if angle < f32::INFINITY {
+        rest as f32
+    } else {
+        f32::NAN
+    };
+    (rounded.to_bits() as i32, rest)
+}
+
+/// Sine of a rest, turned by so many quadrants.
+#[inline(always)]
+fn sin_of(quadrant: i32, r: f32) -> f32 {
+    let z = r * r;
+    let mut s = -1.951_529_6e-4;
+    s = s * z + 8.332_161e-3;
+    s = s * z - 1.666_665_5e-1;
+    let s = s * z * r + r;
+    let mut c = 2.443_315_7e-5;
+    c = c * z - 1.388_731_6e-3;
+    c = c * z + 4.166_664_6e-2;
+    let c = c * (z * z) - 0.5 * z + 1.0;
+    let y = if quadrant & 1 == 0 { s } else { c };
+    if quadrant & 2 == 0 { y } else { -y }
+}
+
+/// Sine: 2 ulp for every angle, odd (−0 kept), NaN at ±∞.
+#[inline(always)]
+pub(super) fn sin(x: f32) -> f32 {
+    let (quadrant, rest) = quadrant_and_rest(x.abs());
+    let y = sin_of(quadrant, rest);
+    let y = if x < 0.0 { -y } else { y };
+    if x == 0.0 { x } else { y }
+}
+
+/// Cosine: 2 ulp for every angle, even, NaN at ±∞.
+#[inline(always)]
+pub(super) fn cos(x: f32) -> f32 {
+    let (quadrant, rest) = quadrant_and_rest(x.abs());
+    sin_of(quadrant.wrapping_add(1), rest)
 }
 
 /// Hyperbolic tangent: 2 ulp, odd (−0 kept), within [−1, 1].

@@ -139,14 +139,6 @@ macro_rules! common {
             $type::sqrt(self)
         }
         #[inline(always)]
-        fn sin(self) -> Self {
-            $type::sin(self)
-        }
-        #[inline(always)]
-        fn cos(self) -> Self {
-            $type::cos(self)
-        }
-        #[inline(always)]
         fn abs(self) -> Self {
             $type::abs(self)
         }
@@ -237,6 +229,14 @@ impl Float for f32 {
         fast_f32::sigmoid(self)
     }
     #[inline(always)]
+    fn sin(self) -> Self {
+        fast_f32::sin(self)
+    }
+    #[inline(always)]
+    fn cos(self) -> Self {
+        fast_f32::cos(self)
+    }
+    #[inline(always)]
     fn erf(self) -> Self {
         fast_f32::erf(self)
     }
@@ -280,6 +280,14 @@ impl Float for f64 {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         1.0 / (1.0 + f64::exp(-self))
+    }
+    #[inline(always)]
+    fn sin(self) -> Self {
+        f64::sin(self)
+    }
+    #[inline(always)]
+    fn cos(self) -> Self {
+        f64::cos(self)
     }
     #[inline(always)]
     fn erf(self) -> Self {

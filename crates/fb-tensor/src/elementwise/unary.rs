@@ -73,9 +73,9 @@ macro_rules! for_each_unary_op {
             /// The nearest whole number, ties to even; its derivative is 0
             round() Round, saves Nothing, costs 300; |x| x.round_ties_even(); |_x| F::ZERO; check () at [-2.4, 1.4];
             /// Sine of an angle in radians
-            sin() Sin, saves Input, costs 3000; |x| x.sin(); |x| x.cos(); check () at [-2.0, 0.0, 1.5];
+            sin() Sin, saves Input, costs 1500; |x| x.sin(); |x| x.cos(); check () at [-2.0, 0.0, 1.5];
             /// Cosine of an angle in radians
-            cos() Cos, saves Input, costs 3000; |x| x.cos(); |x| -x.sin(); check () at [-2.0, 0.0, 1.5];
+            cos() Cos, saves Input, costs 1500; |x| x.cos(); |x| -x.sin(); check () at [-2.0, 0.0, 1.5];
             /// Hyperbolic tangent
             tanh() Tanh, saves Output, costs 600; |x| x.tanh(); |y| F::ONE - y * y; check () at [-2.0, 0.0, 1.5];
             /// The logistic function `σ(x) = 1 / (1 + e⁻ˣ)`

@@ -20,10 +20,13 @@ pub trait Gate: UnaryOp {
     fn gate_loops<F: Float>() -> &'static GateLoops<Self, F>;
 }
 
+/// See [`Tensor::chain_gate_op`].
+type Chain<Op, F> = fn(&Tensor<F>, &Tensor<F>, Tensor<F>, &Op) -> (Tensor<F>, Tensor<F>);
+
 /// What is done with a [`Gate`].
 pub struct GateLoops<Op, F: Float> {
     forward: fn(&Tensor<F>, &Tensor<F>, &Op) -> Tensor<F>,
-    backward: fn(&Tensor<F>, &Tensor<F>, Tensor<F>, &Op) -> (Tensor<F>, Tensor<F>),
+    backward: Chain<Op, F>,
 }
 
 impl<Op: UnaryOp, F: Float> GateLoops<Op, F> {

@@ -2,9 +2,15 @@
 
 use crate::element::Element;
 use crate::layout::{Layout, Walk};
+use crate::shape::Shape;
+use crate::threads::for_each_chunk_mut;
 
-/// Side of the square tiles in which a transposed view is read, so that both sides stay in cache.
+/// Side of the square tiles in which a transposed view is read: a row of four-byte elements is a cache line.
 const TILE: usize = 16;
+/// Elements handed to a thread at a time.
+const CHUNK: usize = 32 * 1024;
+/// Rough cost per element on one core.
+const PICOSECONDS: usize = 300;
 
 /// Copies the view's elements, in row-major order, to `output`.
 pub(crate) fn gather<T: Element>(source: &[T], layout: &Layout, output: &mut [T]) {
@@ -12,12 +18,39 @@ pub(crate) fn gather<T: Element>(source: &[T], layout: &Layout, output: &mut [T]
     if output.is_empty() {
         return;
     }
-    if layout.contiguous {
-        output.copy_from_slice(&source[layout.offset..layout.offset + output.len()]);
-        return;
-    }
-    if transpose(source, layout, output) {
-        return;
+    let walk = Walk::new([layout]);
+    let (extents, strides) = walk.axes();
+    let Some(&step) = strides.first() else {
+        return output.fill(source[layout.offset]);
+    };
+    // Threads take positions of the outermost axis.
+    let inner = output.len() / extents[0];
+    let rows = (CHUNK / inner).max(1);
+    let rows = if step == 1 {
+        rows.next_multiple_of(TILE)
+    } else {
+        rows
+    };
+    let per_part = rows * inner;
+    let cost = output.len() * PICOSECONDS / 1000;
+    for_each_chunk_mut(output, per_part, cost, |from, part| {
+        let shift = step * (from / inner) as isize;
+        let mut shape = Shape::from(extents);
+        shape.extents_mut()[0] = part.len() / inner;
+        let offset = layout.offset.wrapping_add_signed(shift);
+        gather_part(source, &Layout::strided(shape, strides, offset), part);
+    });
+}
+
+fn gather_part<T: Element>(source: &[T], layout: &Layout, output: &mut [T]) {
+    let last = layout.shape.len() - 1;
+    let with_unit_steps = |&axis: &usize| {
+        layout.strides()[axis] == 1 && layout.shape[axis] >= TILE / 2 && layout.shape[last] > 1
+    };
+    if layout.strides()[last] != 1
+        && let Some(axis) = (0..last).find(with_unit_steps)
+    {
+        return transpose(source, layout, axis, output);
     }
     let walk = Walk::new([layout]);
     let (length, [step]) = walk.inner();
@@ -55,42 +88,39 @@ pub(crate) fn place<T: Element>(source: &[T], from: &Layout, target: &mut [T], t
     });
 }
 
-/// The case of a matrix (or a stack of them) stored column by column; whether it applied.
-fn transpose<T: Element>(source: &[T], layout: &Layout, output: &mut [T]) -> bool {
-    let rank = layout.shape.len();
-    if rank < 2
-        || layout.strides()[rank - 2] != 1
-        || layout.shape[rank - 2] < TILE
-        || layout.shape[rank - 1] < TILE
-    {
-        return false;
-    }
-    let (rows, columns) = (layout.shape[rank - 2], layout.shape[rank - 1]);
-    let step = layout.strides()[rank - 1];
-    let outer = Layout::strided(
-        crate::Shape::from(&layout.shape[..rank - 2]),
-        &layout.strides()[..rank - 2],
-        layout.offset,
-    );
-    let walk = Walk::new([&outer]);
-    let (length, [stack_step]) = walk.inner();
-    let mut matrices = output.chunks_exact_mut(rows * columns);
-    walk.rows(|[start]| {
+/// The case of a view that lies without gaps along another axis than the last one: tile by tile over both.
+///
+/// A tile goes through a small buffer, so that whole cache lines are read and written, however the strides fall into
+/// the sets of the cache.
+fn transpose<T: Element>(source: &[T], layout: &Layout, axis: usize, output: &mut [T]) {
+    let last = layout.shape.len() - 1;
+    let (rows, columns) = (layout.shape[axis], layout.shape[last]);
+    let step = layout.strides()[last];
+    let target = Layout::row_major(layout.shape);
+    let row_step = target.strides()[axis] as usize;
+    let others = |of: &Layout| of.without(last).without(axis);
+    let walk = Walk::new([&others(layout), &others(&target)]);
+    let (length, steps) = walk.inner();
+    let mut tile = [T::default(); TILE * TILE];
+    walk.rows(|starts| {
         for i in 0..length {
-            let matrix = matrices.next().expect("as many matrices as the view has");
-            let origin = start.wrapping_add_signed(stack_step * i as isize);
+            let [from, to] = [0, 1].map(|k| starts[k].wrapping_add_signed(steps[k] * i as isize));
             for row in (0..rows).step_by(TILE) {
+                let height = TILE.min(rows - row);
                 for column in (0..columns).step_by(TILE) {
-                    let row_end = (row + TILE).min(rows);
-                    for c in column..(column + TILE).min(columns) {
-                        let from = origin.wrapping_add_signed(step * c as isize);
-                        for (r, &value) in (row..row_end).zip(&source[from + row..from + row_end]) {
-                            matrix[r * columns + c] = value;
+                    let width = TILE.min(columns - column);
+                    for c in 0..width {
+                        let at = from.wrapping_add_signed(step * (column + c) as isize) + row;
+                        for (r, &value) in source[at..at + height].iter().enumerate() {
+                            tile[r * TILE + c] = value;
                         }
+                    }
+                    for r in 0..height {
+                        let at = to + (row + r) * row_step + column;
+                        output[at..at + width].copy_from_slice(&tile[r * TILE..][..width]);
                     }
                 }
             }
         }
     });
-    true
 }

@@ -41,8 +41,8 @@ fn table() -> impl IntoIterator<Item = Row> {
         softplus from -86.0 to 1e3 within 2.0;
         erf from -1e3 to 1e3 within 1.5;
         gelu from -12.8 to 1e3 within 6.0;
-        sin from -1e6 to 1e6 within 1.0;
-        cos from -1e6 to 1e6 within 1.0;
+        sin from -3e38 to 3e38 within 1.6;
+        cos from -3e38 to 3e38 within 1.6;
     }
 }
 

@@ -194,6 +194,29 @@ fn a_long_sum_stays_accurate() {
     assert_eq!(columns.item().to_bits(), t.sum().to_bits());
 }
 
+/// `cargo test -p fb-tensor --test suite -- --ignored` runs it.
+#[test]
+#[ignore = "takes 400 MB and some seconds"]
+fn a_sum_of_a_hundred_million_stays_accurate() {
+    let n = 100_000_000;
+    let t = Tensor::from(
+        (0..n)
+            .map(|i| number(i, 1) as f32 + 0.1)
+            .collect::<Vec<_>>(),
+    );
+    let values = || t.as_slice().unwrap().iter().map(|&x| f64::from(x));
+    let exact: f64 = values().sum();
+    assert!((f64::from(t.sum()) - exact).abs() <= 1e-6 * exact);
+    let mean = exact / n as f64;
+    assert!((f64::from(t.mean()) - mean).abs() <= 1e-6 * mean);
+    let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+    let got = f64::from(t.var_axes(&[0], 0, false).item());
+    assert!(
+        (got - variance).abs() <= 1e-5 * variance,
+        "{got} {variance}"
+    );
+}
+
 #[test]
 fn threads_and_neighbours_do_not_change_the_bits() {
     let (rows, columns) = (9000, 70);

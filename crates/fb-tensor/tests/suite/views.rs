@@ -150,3 +150,35 @@ fn creation_gives_the_promised_numbers() {
     assert_eq!(Tensor::<f64>::ones_of([2, 0]).len(), 0);
     assert_eq!(Tensor::scalar(2.5).item(), 2.5);
 }
+
+/// Sizes on both sides of the tiles in which transposed views are read, split over threads and not.
+#[test]
+fn permuted_views_are_gathered_as_they_are_read() {
+    let orders = [
+        [0, 2, 3, 1],
+        [0, 3, 1, 2],
+        [3, 2, 1, 0],
+        [1, 0, 3, 2],
+        [2, 0, 1, 3],
+    ];
+    for shape in [
+        [3, 17, 16, 33],
+        [1, 7, 8, 40],
+        [2, 64, 31, 50],
+        [40, 1, 1, 300],
+    ] {
+        let t = Tensor::arange(shape.iter().product()).reshape(shape);
+        for order in orders {
+            let flipped = t.permute(&order).flip(1);
+            for view in [t.permute(&order), flipped] {
+                let got = fb_tensor::threads::scope_with(3, || view.contiguous());
+                let places = indices(view.dims());
+                let agree = places
+                    .iter()
+                    .zip(got.as_slice().unwrap())
+                    .all(|(index, &x)| x == view.at(index));
+                assert!(agree, "{shape:?} in the order {order:?}");
+            }
+        }
+    }
+}
