@@ -27,7 +27,7 @@ fn tape(criterion: &mut Criterion) {
 
 fn training_step(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("training_step");
-    for name in ["xor_step", "mlp", "feedback"] {
+    for name in ["xor_step", "deep_small", "mlp", "feedback"] {
         let workload = workloads::find(name).expect("a workload of this name");
         let mut step = workload.prepare().expect("the workload can be set up");
         group.bench_function(name, |bench| threads::scope(|| bench.iter(&mut *step)));

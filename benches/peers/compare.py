@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Runs this library's workloads and its peers' in one go and prints the table of times and ratios.
+"""Runs this library's workloads and its peers' in one go and prints times, ratios, distance to the limit, and memory.
 
     python3 benches/peers/compare.py --torch venv-torch/bin/python --jax venv-jax/bin/python xor_step mlp feedback
 
 README.md beside this file describes the workloads, the peers and how to install them. Peers that are missing are skipped
 with a line. Each peer's run stands between two runs of ours, so a machine that slows down or speeds up moves both sides of
-a ratio. Only the standard library is used here.
+a ratio. Limits of the machine are measured again before each workload. Only the standard library is used here.
 """
 
 import argparse
 import dataclasses
 import datetime
 import json
+import math
 import os
 import platform
 import shlex
@@ -22,10 +23,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DEFAULT_WORKLOADS = ["xor_step", "mlp", "feedback", "gemm_256", "gemm_1024"]
+DEFAULT_WORKLOADS = (
+    "xor_step deep_small mlp feedback gemm_256 gemm_1024 gemm_training softmax_4m tanh_4m".split()
+)
+# A group is run in one process, so each of its workloads is timed for less.
+GROUPS = {"gemm_training"}
+GROUP_SECONDS = 0.2
 OURS = "cargo run --release -q -p fb-benches --bin workloads --"
 # Set on some machines to work around old OpenBLAS builds; they hold a current numpy to slower kernels.
 UNSET = ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]
+GEMM = "gemm, geometric mean"
 
 
 @dataclasses.dataclass
@@ -37,13 +44,37 @@ class Peer:
     title: str
 
 
+@dataclasses.dataclass
+class Target:
+    """What is aimed at: a factor over the fastest peer, a share of the limit, milliseconds; None where nothing is."""
+
+    factor: float = None
+    share: float = None
+    ms: float = None
+
+
+TARGETS = {
+    GEMM: Target(factor=1.1),
+    "gemm_1024": Target(share=0.8),
+    "mlp": Target(factor=1.2, share=0.7),
+    "conv": Target(factor=1.4, share=0.5),
+    "gpt": Target(factor=1.4, share=0.65),
+    "tanh_4m": Target(factor=4, share=0.8),
+    "softmax_4m": Target(factor=1.1, share=0.8),
+    "layernorm_4m": Target(factor=1.0, share=0.8),
+    "xor_step": Target(factor=10, ms=0.003),
+    "deep_small": Target(factor=5),
+}
+
+
 def parse_arguments():
     cores = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=DEFAULT_WORKLOADS, metavar="WORKLOAD")
     parser.add_argument("--threads", type=int, default=cores, help=f"threads of every program (default: {cores})")
     parser.add_argument("--rounds", type=int, default=1, help="how often each peer is run against ours (default: 1)")
-    parser.add_argument("--ours", default=OURS, help="command that takes --threads N NAME… (default: the workloads binary)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="least time of a workload in a run (default: 3)")
+    parser.add_argument("--ours", default=OURS, metavar="COMMAND", help="the workloads binary (default: built by cargo)")
     for name, variable in [("torch", "FB_TORCH"), ("jax", "FB_JAX"), ("keras", "FB_KERAS")]:
         text = f"Python that has {name} installed (or ${variable}; default: this one)"
         parser.add_argument(f"--{name}", default=os.environ.get(variable, sys.executable), metavar="PYTHON", help=text)
@@ -51,8 +82,11 @@ def parse_arguments():
     parser.add_argument("--rust-peers", default=rust, metavar="BINARY", help="Burn and Candle (or $FB_RUST_PEERS)")
     parser.add_argument("--skip", action="append", default=[], metavar="PEER", help="torch, jax, keras, burn or candle")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement here")
+    parser.add_argument("--append", action="store_true", help="add to what FILE has, and show all of it")
     options = parser.parse_args()
     options.threads = min(options.threads, cores)
+    if options.append and not options.json:
+        parser.error("--append needs --json FILE")
     return options
 
 
@@ -98,20 +132,39 @@ def find_peers(options):
     return peers
 
 
-def measure(command, threads, name):
-    """Milliseconds of one workload, or None where the program does not have it or fails."""
-    done = start([*command, "--threads", str(threads), name], threads)
+def lines(command, threads, *arguments):
+    """The JSON lines that a program prints. One that fails says so on standard error."""
+    done = start([*command, "--threads", str(threads), *arguments], threads)
+    found = []
     for line in done.stdout.splitlines():
         try:
-            entry = json.loads(line)
+            found.append(json.loads(line))
         except ValueError:
             continue
-        if isinstance(entry, dict) and entry.get("work") == name:
-            return float(entry["ms"])
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"{shlex.join(command)} {name}: exit {done.returncode}: {last}", file=sys.stderr)
+        print(f"{shlex.join([*command, *arguments])}: exit {done.returncode}: {last}", file=sys.stderr)
+    return [line for line in found if isinstance(line, dict)]
+
+
+def measure(command, threads, name, seconds):
+    """What a program prints for a workload, or for each of a group, by workload; empty where it has none or fails."""
+    seconds = GROUP_SECONDS if name in GROUPS else seconds
+    found = lines(command, threads, "--seconds", str(seconds), name)
+    return {line["work"]: line for line in found if name in (line.get("work"), line.get("group"))}
+
+
+def measure_limits(ours, threads):
+    for line in lines(ours, threads, "--limits"):
+        if "limits" in line:
+            return line["limits"]
     return None
+
+
+def entry(name, peer, threads, line, limits=None):
+    kept = ["ms", "multiply_adds", "optimizer_bytes", "pass_bytes", "peak_mib"]
+    known = {key: line[key] for key in kept if line.get(key) is not None}
+    return {"work": name, "peer": peer, "threads": threads, **known} | ({"limits": limits} if limits else {})
 
 
 def compare(options, ours, peers):
@@ -120,25 +173,24 @@ def compare(options, ours, peers):
     entries = []
     thread_choices = sorted({1, options.threads})
     for name in options.names:
-        before = measure(ours, options.threads, name)
-        if before is None:
+        limits = measure_limits(ours, options.threads)
+        before = measure(ours, options.threads, name, options.seconds)
+        if not before:
             print(f"{name}: ours has no such workload; peers are timed alone", file=sys.stderr)
-        else:
-            entries.append({"work": name, "peer": "fb", "threads": options.threads, "ms": before})
+        entries += [entry(work, "fb", options.threads, line, limits) for work, line in before.items()]
         for _ in range(options.rounds):
             for peer in peers:
                 for threads in thread_choices:
-                    ms = measure(peer.command, threads, name)
-                    if ms is None:
-                        continue
-                    entry = {"work": name, "peer": peer.key, "threads": threads, "ms": ms}
-                    after = measure(ours, options.threads, name) if before is not None else None
-                    if after is not None:
-                        entries.append({"work": name, "peer": "fb", "threads": options.threads, "ms": after})
-                        entry["ours_ms"] = (before + after) / 2
-                        before = after
-                    entries.append(entry)
-                    print(f"{name} {peer.key} --threads {threads}: {ms:.4g} ms", file=sys.stderr)
+                    theirs = measure(peer.command, threads, name, options.seconds)
+                    after = measure(ours, options.threads, name, options.seconds) if theirs and before else {}
+                    for work, line in theirs.items():
+                        found = entry(work, peer.key, threads, line)
+                        if work in before and work in after:
+                            found["ours_ms"] = (before[work]["ms"] + after[work]["ms"]) / 2
+                        entries.append(found)
+                        print(f"{work} {peer.key} --threads {threads}: {line['ms']:.4g} ms", file=sys.stderr)
+                    entries += [entry(work, "fb", options.threads, line) for work, line in after.items()]
+                    before = after or before
     return entries
 
 
@@ -154,6 +206,33 @@ def best(entries, name, peer):
     return min(found, key=lambda f: f[0]) if found else None
 
 
+def fastest(entries, name):
+    """The fastest peer's time over ours and its key, or None where nobody or ours was not measured."""
+    others = {entry["peer"] for entry in entries if entry["work"] == name} - {"fb"}
+    found = {key: best(entries, name, key) for key in others}
+    ratios = [(ratio, key) for key, (_, ratio, _) in found.items() if ratio is not None]
+    return min(ratios) if ratios else None
+
+
+def memory(entries, name, peer):
+    """The median of the peaks at the peer's better thread setting, in MiB."""
+    result = best(entries, name, peer)
+    same = lambda e: result and (e["work"], e["peer"], e["threads"]) == (name, peer, result[2])
+    peaks = [entry["peak_mib"] for entry in entries if same(entry) and "peak_mib" in entry]
+    return statistics.median(peaks) if peaks else None
+
+
+def floor(entries, name):
+    """The milliseconds that the step needs by the machine's limits: arithmetic, and bytes over the copy bandwidth."""
+    found = []
+    for entry in entries:
+        if entry["work"] == name and "limits" in entry:
+            arithmetic = 2 * entry["multiply_adds"] / entry["limits"]["fma_gflops"]
+            memory = (entry["optimizer_bytes"] + entry["pass_bytes"]) / entry["limits"]["copy_gb_s"]
+            found.append((arithmetic + memory) / 1e6)
+    return statistics.median(found) if found else None
+
+
 def cell(result, threads):
     if result is None:
         return "–"
@@ -163,12 +242,78 @@ def cell(result, threads):
     return f"{ms:.4g}" + (f" ({', '.join(parts)})" if parts else "")
 
 
-def table(options, entries, peers):
-    rows = [["workload", "fb"] + [peer.title for peer in peers], ["---"] + ["---:"] * (len(peers) + 1)]
-    for name in options.names:
-        cells = [cell(best(entries, name, key), options.threads) for key in ["fb", *[peer.key for peer in peers]]]
-        rows.append([name, *cells])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+def markdown(rows, words=1):
+    """A table whose first columns have words and whose others have numbers."""
+    aligned = ["---"] * words + ["---:"] * (len(rows[0]) - words)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], aligned, *rows[1:]])
+
+
+def works(entries):
+    return list(dict.fromkeys(entry["work"] for entry in entries))
+
+
+def times(options, entries, titles):
+    rows = [["workload", "fb", *titles.values()]]
+    for name in works(entries):
+        rows.append([name, *[cell(best(entries, name, key), options.threads) for key in ["fb", *titles]]])
+    return markdown(rows)
+
+
+def gemm_mean(entries):
+    """The geometric mean of the ratios to the fastest peer over all products, and how many there are."""
+    found = [fastest(entries, name) for name in works(entries) if name.startswith("gemm_")]
+    ratios = [ratio for ratio, _ in filter(None, found)]
+    return (math.exp(statistics.fmean(map(math.log, ratios))), len(ratios)) if ratios else None
+
+
+def verdict(value, least):
+    """The value beside what is aimed at, or only the value, or a dash."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}×" + ("" if least is None else f" (≥ {least:g}: {'met' if value >= least else 'not met'})")
+
+
+def verdict_share(value, least):
+    if value is None:
+        return "–"
+    return f"{value:.0%}" + ("" if least is None else f" (≥ {least:.0%}: {'met' if value >= least else 'not met'})")
+
+
+def standing(entries):
+    """Against the fastest peer, the limit and PyTorch's memory."""
+    heads = "workload|fastest peer|fb, ms|factor over it|limit, ms|of the limit|fb, peak MiB|PyTorch, peak MiB"
+    rows = [heads.split("|")]
+    mib = lambda peak: "–" if peak is None else f"{peak:.0f}"
+    for name in works(entries):
+        target, ours = TARGETS.get(name, Target()), best(entries, name, "fb")
+        if ours is None:
+            continue
+        ratio, peer = fastest(entries, name) or (None, "–")
+        least = floor(entries, name)
+        ms = f"{ours[0]:.4g}"
+        if target.ms is not None:
+            ms += f" (< {target.ms:g}: {'met' if ours[0] < target.ms else 'not met'})"
+        share = None if least is None else least / ours[0]
+        limit = "–" if least is None else f"{least:.3g}"
+        peaks = [mib(memory(entries, name, key)) for key in ["fb", "torch"]]
+        rows.append([name, peer, ms, verdict(ratio, target.factor), limit, verdict_share(share, target.share), *peaks])
+    mean = gemm_mean(entries)
+    if mean:
+        rows.append([f"{GEMM} of {mean[1]}", "best on each", "", verdict(mean[0], TARGETS[GEMM].factor), "", "", "", ""])
+    return markdown(rows, words=2)
+
+
+def limits_line(entries, threads):
+    """Medians of the limits over the run."""
+    found = [entry["limits"] for entry in entries if "limits" in entry]
+    if not found:
+        return "Limits were not measured."
+    at = {key: statistics.median(limits[key] for limits in found) for key in found[0]}
+    return (
+        f"Limits, medians: {at['fma_gflops']:.0f} GFLOP/s of multiply–adds on {threads} threads"
+        f" ({at['fma_gflops_1']:.0f} on one), {at['copy_gb_s']:.0f} GB/s copied in memory ({at['copy_gb_s_1']:.0f} on one),"
+        f" {at['read_gb_s']:.0f} GB/s read; copies of the same 16 MiB, which caches may hold: {at['pass_gb_s']:.0f} GB/s."
+    )
 
 
 def first_line(*command):
@@ -213,14 +358,20 @@ def main():
     if built.returncode != 0:
         sys.exit(f"{shlex.join(ours)} --help failed:\n{built.stderr}")
     peers = find_peers(options)
+    titles = {peer.key: peer.title for peer in peers}
+    earlier = json.loads(options.json.read_text()) if options.append and options.json.exists() else None
     entries = compare(options, ours, peers)
+    if earlier:
+        machine, titles = earlier["machine"], earlier["peers"] | titles
+        entries = earlier["entries"] + entries
 
     print(f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores, {machine['system']}, {machine['rustc']}")
     print(f"{machine['date']}, commit {machine['commit']}, load {machine['load_before']} before\n")
     print("Milliseconds a step; in brackets the peer's time over ours in the runs around it (above 1: ours is faster).\n")
-    print(table(options, entries, peers))
+    print(times(options, entries, titles))
+    print(f"\n{limits_line(entries, options.threads)}\n")
+    print(standing(entries))
     if options.json:
-        titles = {peer.key: peer.title for peer in peers}
         options.json.write_text(json.dumps({"machine": machine, "peers": titles, "entries": entries}, indent=1) + "\n")
 
 

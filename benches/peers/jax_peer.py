@@ -66,19 +66,23 @@ def training_step(parameters, forward, x, y, loss):
 # Products ------------------------------------------------------------------------------------------------------------
 
 
-def product(n):
-    a, b, multiply = normal(n, n), normal(n, n), jax.jit(jnp.matmul)
+def product(a_shape, b_shape, a_across=False, b_across=False):
+    a, b = normal(*a_shape), normal(*b_shape)
+    multiply = jax.jit(lambda a, b: (a.T if a_across else a) @ (b.T if b_across else b))
     return lambda: multiply(a, b).block_until_ready()
 
 
 @workload
 def gemm_256():
-    return product(256)
+    return product((256, 256), (256, 256))
 
 
 @workload
 def gemm_1024():
-    return product(1024)
+    return product((1024, 1024), (1024, 1024))
+
+
+harness.gemm_training(product)
 
 
 # Dense networks ------------------------------------------------------------------------------------------------------
@@ -107,6 +111,18 @@ def mlp():
         return apply(layers[-1], x)
 
     return training_step(layers, forward, normal(128, 784), classes(128), cross_entropy)
+
+
+@workload
+def deep_small():
+    layers = [dense(key, 16, 16) for key in KEYS]
+
+    def forward(layers, x):
+        for layer in layers[:-1]:
+            x = jnp.tanh(apply(layer, x))
+        return apply(layers[-1], x)
+
+    return training_step(layers, forward, normal(8, 16), normal(8, 16), lambda o, y: jnp.mean((o - y) ** 2))
 
 
 # Loops ---------------------------------------------------------------------------------------------------------------
@@ -257,6 +273,36 @@ def gpt():
         return norm(p["norm"], x) @ p["head"]
 
     return training_step(p, forward, classes(16, time, count=256), classes(16, time, count=256), cross_entropy)
+
+
+# Passes over 4 M numbers ---------------------------------------------------------------------------------------------
+
+
+def one_pass(function):
+    x, compiled = normal(4096, 1024), jax.jit(function)
+    return lambda: compiled(x).block_until_ready()
+
+
+@workload
+def softmax_4m():
+    return one_pass(jax.nn.softmax)
+
+
+@workload
+def tanh_4m():
+    return one_pass(jnp.tanh)
+
+
+@workload
+def layernorm_4m():
+    gain, bias = jnp.ones(1024), jnp.zeros(1024)
+
+    def norm(x, gain, bias):
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return (x - mean) * jax.lax.rsqrt(variance + 1e-5) * gain + bias
+
+    x, compiled = normal(4096, 1024), jax.jit(norm)
+    return lambda: compiled(x, gain, bias).block_until_ready()
 
 
 harness.run("jax", f"JAX {jax.__version__}", OPTIONS)

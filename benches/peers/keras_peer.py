@@ -51,19 +51,23 @@ def training_step(net, x, y, loss):
 # Products ------------------------------------------------------------------------------------------------------------
 
 
-def product(n):
-    a, b, multiply = tf.constant(normal(n, n)), tf.constant(normal(n, n)), tf.function(tf.matmul)
+def product(a_shape, b_shape, a_across=False, b_across=False):
+    a, b = tf.constant(normal(*a_shape)), tf.constant(normal(*b_shape))
+    multiply = tf.function(lambda a, b: tf.matmul(a, b, transpose_a=a_across, transpose_b=b_across))
     return lambda: multiply(a, b)
 
 
 @workload
 def gemm_256():
-    return product(256)
+    return product((256, 256), (256, 256))
 
 
 @workload
 def gemm_1024():
-    return product(1024)
+    return product((1024, 1024), (1024, 1024))
+
+
+harness.gemm_training(product)
 
 
 # Dense networks ------------------------------------------------------------------------------------------------------
@@ -84,6 +88,13 @@ def mlp():
         [layers.Input((784,)), layers.Dense(512, "relu"), layers.Dense(512, "relu"), layers.Dense(10)]
     )
     return training_step(net, normal(128, 784), classes(128), cross_entropy())
+
+
+@workload
+def deep_small():
+    hidden = [layers.Dense(16, "tanh") for _ in range(31)]
+    net = keras.Sequential([layers.Input((16,)), *hidden, layers.Dense(16)])
+    return training_step(net, normal(8, 16), normal(8, 16), keras.losses.MeanSquaredError())
 
 
 # Loops ---------------------------------------------------------------------------------------------------------------
@@ -172,6 +183,31 @@ def gpt():
     net = keras.Model(tokens, logits)
     data = classes(16, time, count=vocabulary), classes(16, time, count=vocabulary)
     return training_step(net, *data, cross_entropy())
+
+
+# Passes over 4 M numbers ---------------------------------------------------------------------------------------------
+
+
+def one_pass(function):
+    x, compiled = tf.constant(normal(4096, 1024)), tf.function(function)
+    return lambda: compiled(x)
+
+
+@workload
+def softmax_4m():
+    return one_pass(tf.nn.softmax)
+
+
+@workload
+def tanh_4m():
+    return one_pass(tf.tanh)
+
+
+@workload
+def layernorm_4m():
+    norm = layers.LayerNormalization(epsilon=1e-5)
+    norm.build((4096, 1024))
+    return one_pass(norm)
 
 
 harness.run("keras", f"Keras {keras.__version__} on TensorFlow {tf.__version__}", OPTIONS)

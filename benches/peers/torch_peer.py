@@ -32,19 +32,23 @@ def classes(*shape, count=10):
 # Products ------------------------------------------------------------------------------------------------------------
 
 
-def product(n):
-    a, b = torch.randn(n, n), torch.randn(n, n)
+def product(a_shape, b_shape, a_across=False, b_across=False):
+    a, b = torch.randn(a_shape), torch.randn(b_shape)
+    a, b = a.T if a_across else a, b.T if b_across else b
     return lambda: torch.mm(a, b)
 
 
 @workload
 def gemm_256():
-    return product(256)
+    return product((256, 256), (256, 256))
 
 
 @workload
 def gemm_1024():
-    return product(1024)
+    return product((1024, 1024), (1024, 1024))
+
+
+harness.gemm_training(product)
 
 
 # Dense networks ------------------------------------------------------------------------------------------------------
@@ -64,6 +68,14 @@ def mlp():
     net = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
     x, y = torch.randn(128, 784), classes(128)
     return training_step(net, lambda: F.cross_entropy(net(x), y))
+
+
+@workload
+def deep_small():
+    hidden = [part for _ in range(31) for part in (nn.Linear(16, 16), nn.Tanh())]
+    net = nn.Sequential(*hidden, nn.Linear(16, 16))
+    x, y = torch.randn(8, 16), torch.randn(8, 16)
+    return training_step(net, lambda: F.mse_loss(net(x), y))
 
 
 # Loops ---------------------------------------------------------------------------------------------------------------

@@ -4,9 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Steps before the clock starts.
 const WARM_UP: usize = 3;
-/// The clock runs for at least this long …
-const LEAST_TIME: Duration = Duration::from_secs(3);
-/// … and for at least this many steps.
+/// The clock runs for at least this many steps.
 const LEAST_RUNS: usize = 5;
 
 /// What [`time`] found.
@@ -18,14 +16,14 @@ pub struct Timing {
     pub runs: usize,
 }
 
-/// Repeats a step after a warm-up for at least 3 s and 5 runs, and gives the median.
-pub fn time(mut step: impl FnMut()) -> Timing {
+/// Repeats a step after a warm-up for at least this time and 5 runs, and gives the median.
+pub fn time(least: Duration, mut step: impl FnMut()) -> Timing {
     for _ in 0..WARM_UP {
         step();
     }
     let mut times = Vec::new();
     let start = Instant::now();
-    while start.elapsed() < LEAST_TIME || times.len() < LEAST_RUNS {
+    while start.elapsed() < least || times.len() < LEAST_RUNS {
         let before = Instant::now();
         step();
         times.push(before.elapsed());

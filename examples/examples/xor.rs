@@ -8,6 +8,9 @@
 //! With `--seeds N` you will see how four wirings of two widths (the article's 2→2→2→1 and 2→8→8→1) do over N random
 //! starts: a line each, with the number of runs whose four answers are all right and the median time of a run.
 //!
+//! All use the article's optimizer, Adam at 0.1. For hidden2→input that is too fast: in a trial with 2→8→8→1, 0 of 5 starts
+//! were solved at 0.1 and 5 of 5 at 0.01.
+//!
 //! ```text
 //! cargo run --release --example xor
 //! cargo run --release --example xor -- --seeds 100

@@ -29,6 +29,7 @@ pub mod csv;
 pub mod dataset;
 pub mod embedded;
 mod error;
+pub mod file;
 pub mod idx;
 mod place;
 pub mod split;

@@ -157,7 +157,7 @@ fn a_file_that_does_not_exist() {
     assert_eq!(lines[0], "cannot read none.csv");
     assert_eq!(
         lines[2],
-        "  help: check the path; a relative path starts at the working directory"
+        "  help: check the path; relative paths start in the current folder"
     );
 }
 
@@ -186,7 +186,7 @@ fn a_folder_that_does_not_exist_cannot_be_written_to() {
     let text = table.write_csv(&path).unwrap_err().to_string();
     assert!(text.starts_with("cannot write "), "{text}");
     assert!(
-        text.ends_with("help: check that the folder exists and may be written to"),
+        text.ends_with("help: create the folder first; only the file itself is made"),
         "{text}"
     );
     // The temporary file beside it is nobody's business.

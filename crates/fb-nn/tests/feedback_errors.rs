@@ -59,7 +59,7 @@ fn duplicate_layer() {
 
 #[test]
 fn names_with_a_meaning() {
-    for name in ["", "input", "feedback", "a/b", "a->b", "a*"] {
+    for name in ["", "input", "feedback", "a/b", "a->b", "a*", "a\nb", "a\tb"] {
         assert!(
             error(Sequential::input([2]).layer(name, Dense::new(1)))
                 .starts_with(&format!("layer {name:?} has "))

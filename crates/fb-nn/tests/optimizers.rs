@@ -324,7 +324,8 @@ fn bad_steps_change_nothing() {
         assert_eq!(
             error,
             format!(
-                "the learning rate of this Adam step: expected a finite number from 0 on, found {rate}"
+                "the learning rate of this Adam step: expected a finite number from 0 on, found {rate}\n  \
+                 help: a schedule's rates end at 0, not below"
             )
         );
     }
@@ -337,15 +338,15 @@ fn settings_outside_their_domain_are_errors() {
     let cases: [(fb_nn::Result<()>, &str); 12] = [
         (
             Sgd::new(f64::NAN).validate(),
-            "Sgd learning rate: expected a finite number from 0 on, found NaN",
+            "Sgd learning rate: expected a finite number from 0 on, found NaN\n  help: 0.0001 to 0.1 are usual",
         ),
         (
             Sgd::new(-0.1).validate(),
-            "Sgd learning rate: expected a finite number from 0 on, found -0.1",
+            "Sgd learning rate: expected a finite number from 0 on, found -0.1\n  help: 0.0001 to 0.1 are usual",
         ),
         (
             Sgd::new(0.1).momentum(1.0).validate(),
-            "Sgd momentum: expected a number from 0 to below 1, found 1",
+            "Sgd momentum: expected a number from 0 to below 1, found 1\n  help: 0.9 is usual; 0 switches it off",
         ),
         (
             Sgd::new(0.1).nesterov(true).validate(),
@@ -353,35 +354,35 @@ fn settings_outside_their_domain_are_errors() {
         ),
         (
             Sgd::new(0.1).weight_decay(-1.0).validate(),
-            "Sgd weight decay: expected a finite number from 0 on, found -1",
+            "Sgd weight decay: expected a finite number from 0 on, found -1\n  help: 0 switches it off",
         ),
         (
             Adam::new(0.1).beta1(-0.1).validate(),
-            "Adam beta1: expected a number from 0 to below 1, found -0.1",
+            "Adam beta1: expected a number from 0 to below 1, found -0.1\n  help: 0.9 is usual",
         ),
         (
             Adam::new(0.1).beta2(1.0).validate(),
-            "Adam beta2: expected a number from 0 to below 1, found 1",
+            "Adam beta2: expected a number from 0 to below 1, found 1\n  help: 0.99 to 0.999 are usual",
         ),
         (
             AdamW::new(0.1).epsilon(0.0).validate(),
-            "AdamW epsilon: expected a finite number above 0, found 0",
+            "AdamW epsilon: expected a finite number above 0, found 0\n  help: 1e-8 is usual",
         ),
         (
             RmsProp::new(0.1).rho(2.0).validate(),
-            "RmsProp rho: expected a number from 0 to below 1, found 2",
+            "RmsProp rho: expected a number from 0 to below 1, found 2\n  help: 0.9 is usual",
         ),
         (
             Clip::Norm(0.0).validate(),
-            "the limit of Clip::Norm: expected a finite number above 0, found 0",
+            "the limit of Clip::Norm: expected a finite number above 0, found 0\n  help: 0.5 to 5 are usual; leave the clip out for no limit",
         ),
         (
             Clip::Value(f64::NAN).validate(),
-            "the limit of Clip::Value: expected a finite number above 0, found NaN",
+            "the limit of Clip::Value: expected a finite number above 0, found NaN\n  help: 0.5 to 5 are usual; leave the clip out for no limit",
         ),
         (
             Penalty::l1(-1.0).validate(),
-            "the factor of Penalty::l1: expected a finite number from 0 on, found -1",
+            "the factor of Penalty::l1: expected a finite number from 0 on, found -1\n  help: 0 switches it off",
         ),
     ];
     for (result, want) in cases {
@@ -470,6 +471,18 @@ fn gradients_of_no_size_are_left_as_they_are() {
     broken[1].1 = Tensor::full_of([2], 3.0);
     assert_eq!(Clip::Norm(1.0).apply(&mut broken), f64::INFINITY);
     assert_eq!(broken[1].1.to_vec(), [3.0; 2]);
+}
+
+#[test]
+fn gradients_whose_squares_overflow_are_clipped_all_the_same() {
+    let params = network();
+    let mut large: Vec<_> = params
+        .iter()
+        .map(|(id, p)| (id, p.value.zeros_like()))
+        .collect();
+    large[0].1 = Tensor::full_of([2, 2], -4e200);
+    assert_eq!(Clip::Norm(1.0).apply(&mut large), 8e200);
+    assert_eq!(large[0].1.to_vec(), [-0.5; 4]);
 }
 
 /// The same cases at every run, and no files beside the source.

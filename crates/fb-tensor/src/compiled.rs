@@ -51,6 +51,17 @@ pub struct Kernels<F: Float> {
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) chain_log_softmax: fn(&Tensor<F>, Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) attention:
+        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, &Attention<F>) -> Result<(Tensor<F>, Tensor<F>)>,
+    pub(crate) attention_backward: fn(
+        [&Tensor<F>; 3],
+        &Attention<F>,
+        Forward<'_, F>,
+        &Tensor<F>,
+        [bool; 3],
+    ) -> [Option<Tensor<F>>; 3],
+    pub(crate) rotary:
+        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, Pairing, &'static str) -> Result<Tensor<F>>,
     pub(crate) chain_cross_entropy: fn(&Tensor<F>, &Tensor<i64>, &Tensor<F>) -> Result<Tensor<F>>,
     pub(crate) expected_losses: fn(&Tensor<F>, &Tensor<F>) -> (Tensor<F>, Tensor<F>),
     pub(crate) chain_expected_losses: fn(&Tensor<F>, &Tensor<F>, &Tensor<F>) -> Tensor<F>,
@@ -86,17 +97,6 @@ pub struct Kernels<F: Float> {
         Option<Tensor<F>>,
     ) -> NormGradients<F>,
     pub(crate) add_rows: fn(&[F], usize, &[i64], Option<usize>, &mut [F]),
-    pub(crate) attention:
-        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, &Attention<F>) -> Result<(Tensor<F>, Tensor<F>)>,
-    pub(crate) attention_backward: fn(
-        [&Tensor<F>; 3],
-        &Attention<F>,
-        Forward<'_, F>,
-        &Tensor<F>,
-        [bool; 3],
-    ) -> [Option<Tensor<F>>; 3],
-    pub(crate) rotary:
-        fn(&Tensor<F>, &Tensor<F>, &Tensor<F>, Pairing, &'static str) -> Result<Tensor<F>>,
     pub(crate) sgd: fn(SgdStep<F>, &mut [F], &[F], Option<&mut [F]>),
     pub(crate) adam: fn(AdamStep<F>, &mut [F], &[F], &mut [F], &mut [F]),
     pub(crate) rms_prop:
@@ -123,6 +123,9 @@ impl<F: Float> Kernels<F> {
             chain_softmax,
             masked_softmax: fused::masked_softmax,
             log_softmax,
+            attention: attention::forward,
+            attention_backward: attention::backward,
+            rotary: attention::rotary,
             chain_log_softmax,
             cross_entropy: fused::softmax_cross_entropy,
             chain_cross_entropy: fused::chain_softmax_cross_entropy,
@@ -133,9 +136,6 @@ impl<F: Float> Kernels<F> {
             channel_norm: norm::channels_forward,
             channel_norm_backward: norm::channels_backward,
             add_rows: add_rows_slices,
-            attention: attention::forward,
-            attention_backward: attention::backward,
-            rotary: attention::rotary,
             sgd: optimizer::sgd_loops,
             adam: optimizer::adam_loops,
             rms_prop: optimizer::rms_prop_loops,

@@ -77,7 +77,9 @@ pub enum Error {
         max: usize,
     },
     /// A shape whose elements cannot be counted in memory.
-    #[error("{op}: shape {shape} has more elements than memory can hold")]
+    #[error(
+        "{op}: shape {shape} has more elements than memory can hold\n  help: check each extent for a slip, or work in smaller batches"
+    )]
     TooLarge {
         /// The operation.
         op: &'static str,

@@ -52,6 +52,12 @@ pub mod norm {
     };
 }
 
+/// What the processor and its memory can do, for benches.
+#[doc(hidden)]
+pub mod limits {
+    pub use crate::kernels::limits::{multiply_adds, read, stream};
+}
+
 /// Fused update passes of optimizers.
 pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};

@@ -143,6 +143,27 @@ fn split_mut<T: Send>(
     );
 }
 
+/// Calls `work` with each number below `count`; over the pool if `nanoseconds` of work in all are worth it.
+pub(crate) fn for_each(count: usize, nanoseconds: usize, work: impl Fn(usize) + Sync) {
+    if count > 1 && worth_splitting(nanoseconds) {
+        split(0..count, &work);
+    } else {
+        (0..count).for_each(work);
+    }
+}
+
+/// Halves the range until single numbers are left.
+fn split(range: Range<usize>, work: &(dyn Fn(usize) + Sync)) {
+    if range.len() <= 1 {
+        return range.for_each(work);
+    }
+    let middle = range.start + range.len() / 2;
+    rayon::join(
+        || split(range.start..middle, work),
+        || split(middle..range.end, work),
+    );
+}
+
 /// Hands `work` the same part of several outputs, one part after the other; over the pool if `nanoseconds` of work in
 /// all are worth it.
 ///
@@ -191,27 +212,6 @@ fn split_parts<T: Send, const N: usize>(
     );
 }
 
-/// Calls `work` with each number below `count`; over the pool if `nanoseconds` of work in all are worth it.
-pub(crate) fn for_each(count: usize, nanoseconds: usize, work: impl Fn(usize) + Sync) {
-    if count > 1 && worth_splitting(nanoseconds) {
-        split(0..count, &work);
-    } else {
-        (0..count).for_each(work);
-    }
-}
-
-/// Halves the range until single numbers are left.
-fn split(range: Range<usize>, work: &(dyn Fn(usize) + Sync)) {
-    if range.len() <= 1 {
-        return range.for_each(work);
-    }
-    let middle = range.start + range.len() / 2;
-    rayon::join(
-        || split(range.start..middle, work),
-        || split(middle..range.end, work),
-    );
-}
-
 /// [`for_each_chunk_mut`] for two outputs of equal length that are made together.
 pub(crate) fn for_each_chunk_pair_mut<T: Send, U: Send>(
     first: &mut [T],
@@ -238,6 +238,7 @@ pub(crate) fn for_each_chunk_pair_mut<T: Send, U: Send>(
 }
 
 /// See [`split_mut`].
+#[allow(clippy::type_complexity, reason = "a closure as a trait object")]
 fn split_pair_mut<T: Send, U: Send>(
     start: usize,
     first: &mut [T],

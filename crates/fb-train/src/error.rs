@@ -39,11 +39,13 @@ pub enum Error {
     },
     /// A NaN or an infinity in data.
     #[error(
-        "{what}: {found} in the data\n  row {row}, feature {feature} (both from 0): expected a finite number, found {found}\n  help: fill or drop missing values before training"
+        "{what}: {found} in the {part}\n  row {row}, feature {feature} (both from 0): expected a finite number, found {found}\n  help: fill or drop missing values before training"
     )]
     NotFinite {
         /// Which data.
         what: &'static str,
+        /// Which part of it: `data` for what goes in, or `targets`.
+        part: &'static str,
         /// The row, from 0.
         row: usize,
         /// The feature, from 0.
@@ -111,7 +113,8 @@ pub enum Error {
     CheckpointMisfit {
         /// The file.
         path: PathBuf,
-        /// What differs: `seed`, `callbacks`, or a place in the architecture such as `layers[1].config.units`.
+        /// What differs: `seed`, `callbacks`, a place in the architecture such as `layers[1].config.units`, or one in the
+        /// settings such as `fit.batch_size`.
         what: String,
         /// What this training has.
         expected: String,
@@ -131,6 +134,14 @@ pub enum Error {
         name: String,
         /// The names that are recorded.
         known: String,
+    },
+    /// A network, or what an optimizer remembers of one, that a file describes and that cannot be.
+    #[error("{} cannot be used\n  {cause}", path.display())]
+    FileContent {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with a way out.
+        cause: fb_nn::Error,
     },
     /// A file that the operating system does not let us read or write.
     #[error("cannot {action} {}\n  {source}\n  help: {help}", path.display())]

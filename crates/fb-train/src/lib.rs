@@ -19,7 +19,8 @@ pub mod plot;
 pub mod progress;
 mod text;
 
-pub use callback::{Action, Callback, EarlyStopping, EpochEnd};
+pub use callback::{Action, Callback, EarlyStopping, EpochEnd, FitStart};
+pub use describe::Describe;
 pub use error::{Error, Result};
 pub use fit::{Fit, Goal, Validation};
 pub use history::{EpochRecord, History};

@@ -7,6 +7,7 @@ use fb_nn::loss::{BinaryCrossentropy, CrossEntropy, MeanSquaredError};
 use fb_nn::optim::{Adam, Clip, Penalty, Sgd};
 use fb_nn::{Network, Sequential};
 use fb_tensor::Tensor;
+use fb_train::checkpoint::Checkpoint;
 use fb_train::metrics::Accuracy;
 use fb_train::{Compile, EarlyStopping, Fit, Goal, History, LossOn, Model, NetworkFile};
 
@@ -200,6 +201,167 @@ fn a_fit_goes_on_with_the_callbacks_that_it_had() {
 }
 
 #[test]
+fn a_fit_does_not_go_on_with_other_settings() {
+    let (x, y) = wine();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    let fit = |epochs| {
+        Fit::epochs(epochs)
+            .batch_size(16)
+            .silent()
+            .checkpoint(&path)
+            .resume()
+    };
+    let compiled = |optimizer, loss: CrossEntropy| {
+        let network = wine_model().into_network();
+        let model = network.compile(optimizer, loss, (Accuracy,)).unwrap();
+        model
+            .loss_on(LossOn::Every)
+            .clip(Clip::Norm(5.0))
+            .penalty(Penalty::l2(1e-4))
+    };
+    wine_model().fit((&x, &y), fit(1)).unwrap();
+    let plain = || compiled(Adam::new(0.01), CrossEntropy::new());
+    let smooth = CrossEntropy::new().label_smoothing(0.1);
+    let fewer = (x.slice(0, 0..100), y.slice(0, 0..100));
+    for (mut model, fit, (x, y), told) in [
+        (
+            plain(),
+            fit(2).batch_size(8),
+            (&x, &y),
+            "fit.batch_size: expected 8, found 16",
+        ),
+        (
+            plain(),
+            fit(2).shuffle(false),
+            (&x, &y),
+            "fit.shuffle: expected false, found true",
+        ),
+        (
+            plain(),
+            fit(2),
+            (&fewer.0, &fewer.1),
+            "fit.rows: expected 100, found 178",
+        ),
+        (
+            compiled(Adam::new(0.01), smooth),
+            fit(2),
+            (&x, &y),
+            "loss.config.label_smoothing: expected 0.1, found 0.0",
+        ),
+        (
+            compiled(Adam::new(0.02), CrossEntropy::new()),
+            fit(2),
+            (&x, &y),
+            "optimizer.config.learning_rate: expected 0.02, found 0.01",
+        ),
+        (
+            plain().loss_on(LossOn::Last),
+            fit(2),
+            (&x, &y),
+            "loss_on: expected \"last\", found \"every\"",
+        ),
+        (
+            plain().clip(Clip::Value(5.0)),
+            fit(2),
+            (&x, &y),
+            "clip.Value: expected 5.0, found nothing",
+        ),
+        (
+            plain().penalty(Penalty::l1(1.0)),
+            fit(2),
+            (&x, &y),
+            "penalties: expected 2 entries, found 1",
+        ),
+    ] {
+        let before = model.params().state_dict();
+        let error = model.fit((x, y), fit).unwrap_err().to_string();
+        assert!(error.contains(told), "{told}: {error}");
+        assert!(
+            error.contains("help: train as it was; or, to go on differently, call Model::resume"),
+            "{error}"
+        );
+        assert_eq!(model.params().state_dict(), before);
+    }
+    assert_eq!(plain().fit((&x, &y), fit(2)).unwrap().len(), 2);
+    // The model alone takes up the thread under other settings.
+    let mut slower = compiled(Adam::new(0.001), CrossEntropy::new());
+    assert_eq!(slower.resume(&path).unwrap().len(), 2);
+    slower
+        .fit((&x, &y), Fit::epochs(1).batch_size(8).silent())
+        .unwrap();
+    assert_eq!(slower.epochs_trained(), 3);
+}
+
+#[test]
+fn settings_come_back_from_files_to_the_last_bit() {
+    let (x, y) = wine();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, file) = (
+        folder.path().join("run.checkpoint"),
+        folder.path().join("m"),
+    );
+    // 1/11 is a number whose shortest decimal form a careless parser reads as its neighbour.
+    let model = || {
+        let network = Sequential::input([13])
+            .layer("drop", Dropout::new(1.0 / 11.0))
+            .layer("output", Dense::new(3))
+            .build()
+            .unwrap();
+        let optimizer = Adam::new(1.0 / 11.0);
+        network.compile(optimizer, CrossEntropy, ()).unwrap()
+    };
+    let fit = |epochs| Fit::epochs(epochs).silent().checkpoint(&path).resume();
+    model().fit((&x, &y), fit(1)).unwrap();
+    let mut resumed = model();
+    assert_eq!(resumed.fit((&x, &y), fit(2)).unwrap().len(), 2);
+    resumed.save(&file).unwrap();
+    let loaded = Network::<f32>::load(&file).unwrap();
+    assert_eq!(
+        loaded.topology().to_json().unwrap(),
+        resumed.network().topology().to_json().unwrap()
+    );
+}
+
+#[test]
+fn counters_that_nobody_counted_to_are_refused() {
+    let (x, y) = wine();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.checkpoint");
+    wine_model()
+        .fit((&x, &y), Fit::epochs(1).silent().checkpoint(&path))
+        .unwrap();
+    let changes: [fn(&mut Checkpoint); 3] = [
+        |c| c.progress.epoch = u64::MAX,
+        |c| c.progress.step = u64::MAX,
+        |c| {
+            c.optimizer
+                .steps
+                .values_mut()
+                .for_each(|steps| *steps = u64::MAX)
+        },
+    ];
+    for change in changes {
+        let mut checkpoint = Checkpoint::load(&path).unwrap();
+        change(&mut checkpoint);
+        let hostile = folder.path().join("hostile.checkpoint");
+        checkpoint.save(&hostile).unwrap();
+        let mut model = wine_model();
+        let by_model = model.resume(&hostile).unwrap_err();
+        let fit = Fit::epochs(2).silent().checkpoint(&hostile).resume();
+        let by_fit = model.fit((&x, &y), fit).unwrap_err();
+        for error in [by_model.to_string(), by_fit.to_string()] {
+            assert!(
+                error.contains("hostile.checkpoint is damaged in its state section")
+                    && error.contains("found 18446744073709551615"),
+                "{error}"
+            );
+        }
+        assert_eq!(model.epochs_trained(), 0);
+    }
+}
+
+#[test]
 fn threads_do_not_change_training() {
     let (x, y) = wine();
     let train = || {
@@ -359,7 +521,7 @@ fn class_weights_move_the_decision() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("the class weights: label out of range"),
+        error.contains("expected one weight for each class, found 1 in all, and class 1 in row "),
         "{error}"
     );
 }
@@ -407,13 +569,27 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
     );
     assert!(refused(&x, &y, Fit::epochs(1).validation_split(1.5)).contains("found 1.5 of 4 rows"));
     assert!(refused(&x, &y, Fit::until(Goal::at_least("acuracy", 1.0))).contains("\"acuracy\""));
+    let mut model = xor_model(1);
+    let stop = EarlyStopping::monitor("val_loss");
+    let fit = Fit::epochs(1).silent().callback(stop);
+    assert_eq!(
+        model.fit((&x, &y), fit).unwrap_err().to_string(),
+        "EarlyStopping: no value \"val_loss\"\n  \
+         expected one of loss, accuracy, iterations, seconds, rows_per_second, found \"val_loss\"\n  \
+         help: add the metric to compile, or validation data for names that start with val_"
+    );
+    assert_eq!(model.steps_trained(), 0, "it is found before training");
+    let scalar = refused(&Tensor::from_scalar(1.0), &y, Fit::epochs(1));
     assert!(
-        refused(
-            &x,
-            &y,
-            Fit::epochs(1).callback(EarlyStopping::monitor("val_loss"))
-        )
-        .contains("\"val_loss\"")
+        scalar.contains("expected numbers [batch, 2], found numbers []"),
+        "{scalar}"
+    );
+    let mut broken = y.clone();
+    broken.make_mut()[3] = f32::INFINITY;
+    let text = refused(&x, &broken, Fit::epochs(1));
+    assert!(
+        text.starts_with("the training data: inf in the targets\n  row 3, feature 0"),
+        "{text}"
     );
 
     let (x, y) = wine();
@@ -570,7 +746,8 @@ fn a_file_that_promises_more_than_it_has_is_refused_before_memory_is_asked_for()
     std::fs::write(&path, bytes).unwrap();
     let error = Network::<f32>::load(&path).unwrap_err().to_string();
     assert!(
-        error.contains("the size of parameter \"hidden/weight\""),
+        error
+            .contains("wine.safetensors cannot be used\n  the size of parameter \"hidden/weight\""),
         "{error}"
     );
 }

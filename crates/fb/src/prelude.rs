@@ -27,4 +27,6 @@ pub use fb_tensor::{Padding, Tensor};
 pub use fb_train::history::History;
 pub use fb_train::metrics::{Accuracy, ConfusionMatrix, F1, Precision, Recall};
 pub use fb_train::progress::Verbosity;
-pub use fb_train::{Compile, EarlyStopping, Evaluation, Fit, Goal, LossOn, Model, NetworkFile};
+pub use fb_train::{
+    Compile, Describe, EarlyStopping, Evaluation, Fit, Goal, LossOn, Model, NetworkFile,
+};

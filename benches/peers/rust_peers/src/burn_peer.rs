@@ -5,13 +5,19 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::gru::{Gru, GruConfig};
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::nn::pool::MaxPool2dConfig;
-use burn::nn::{Linear, LinearConfig, Lstm, LstmConfig, PaddingConfig2d, Relu};
+use burn::nn::{
+    Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig, Lstm, LstmConfig,
+    PaddingConfig2d, Relu,
+};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::prelude::*;
 use burn::tensor::Distribution;
-use burn::tensor::activation::sigmoid;
+use burn::tensor::activation::{gelu_approximate, sigmoid, softmax};
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
 use std::hint::black_box;
 
+use crate::products::{self, Product};
 use crate::timing::Session;
 
 #[derive(Module, Debug)]
@@ -19,6 +25,30 @@ struct ThreeLinears {
     first: Linear,
     second: Linear,
     third: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Chain {
+    layers: Vec<Linear>,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    norm1: LayerNorm,
+    norm2: LayerNorm,
+    queries_keys_values: Linear,
+    mix: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+#[derive(Module, Debug)]
+struct Gpt {
+    tokens: Embedding,
+    positions: Embedding,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    head: Linear,
 }
 
 #[derive(Module, Debug)]
@@ -95,26 +125,40 @@ fn train<M: Module>(session: &Session, work: &str, module: M, loss: impl Fn(&M) 
 }
 
 pub(crate) fn run(session: &Session) {
-    let works: [(&str, fn(&Session, &str)); 9] = [
-        ("gemm_256", |s, work| product(s, work, 256)),
-        ("gemm_1024", |s, work| product(s, work, 1024)),
+    let works: [(&str, fn(&Session, &str)); 14] = [
+        ("gemm_256", |s, work| product(s, work, Product::square(256))),
+        ("gemm_1024", |s, work| {
+            product(s, work, Product::square(1024))
+        }),
         ("xor_step", xor_step),
         ("mlp", mlp),
+        ("deep_small", deep_small),
         ("feedback", feedback),
         ("lstm", lstm),
         ("lstm_small", lstm_small),
         ("gru", gru),
         ("conv", conv),
+        ("gpt", gpt),
+        ("softmax_4m", |s, work| one_pass(s, work, |x| softmax(x, 1))),
+        ("tanh_4m", |s, work| one_pass(s, work, Tensor::tanh)),
+        ("layernorm_4m", layernorm_4m),
     ];
     for (work, body) in works {
-        if session.wants(work) {
+        if session.wants(work, None) {
             body(session, work);
+        }
+    }
+    for (work, sizes) in products::training() {
+        if session.wants(&work, Some(products::GROUP)) {
+            product(session, &work, sizes);
         }
     }
 }
 
-fn product(session: &Session, work: &str, n: usize) {
-    let (a, b) = (normal([n, n]), normal([n, n]));
+fn product(session: &Session, work: &str, sizes: Product) {
+    let (a, b) = (normal(sizes.a), normal(sizes.b));
+    let a = if sizes.a_across { a.transpose() } else { a };
+    let b = if sizes.b_across { b.transpose() } else { b };
     session.time(work, || {
         black_box(a.clone().matmul(b.clone()).into_data());
     });
@@ -148,6 +192,18 @@ fn mlp(session: &Session, work: &str) {
                 .forward(relu.forward(net.first.forward(x.clone()))),
         );
         cross_entropy(net.third.forward(hidden), &y)
+    });
+}
+
+fn deep_small(session: &Session, work: &str) {
+    let (x, y) = (normal([8, 16]), normal([8, 16]));
+    let layers = (0..32).map(|_| linear(16, 16)).collect();
+    train(session, work, Chain { layers }, |net| {
+        let (last, hidden) = net.layers.split_last().expect("there are 32");
+        let hidden = hidden
+            .iter()
+            .fold(x.clone(), |x, layer| layer.forward(x).tanh());
+        squared_error(last.forward(hidden), &y)
     });
 }
 
@@ -241,4 +297,85 @@ fn conv(session: &Session, work: &str) {
             &y,
         )
     });
+}
+
+const TIME: usize = 128;
+const BATCH: usize = 16;
+const WIDTH: usize = 256;
+const HEADS: usize = 8;
+
+impl Block {
+    fn new() -> Self {
+        let norm = || LayerNormConfig::new(WIDTH).init(&device());
+        Self {
+            norm1: norm(),
+            norm2: norm(),
+            queries_keys_values: linear(WIDTH, 3 * WIDTH),
+            mix: linear(WIDTH, WIDTH),
+            up: linear(WIDTH, 4 * WIDTH),
+            down: linear(4 * WIDTH, WIDTH),
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let parts = self
+            .queries_keys_values
+            .forward(self.norm1.forward(x.clone()));
+        let part = |at: usize| {
+            let part = parts.clone().narrow(2, at * WIDTH, WIDTH);
+            part.reshape([BATCH, TIME, HEADS, WIDTH / HEADS])
+                .swap_dims(1, 2)
+        };
+        let options = AttentionModuleOptions {
+            is_causal: true,
+            ..Default::default()
+        };
+        let attended = attention(part(0), part(1), part(2), None, None, options);
+        let attended = attended.swap_dims(1, 2).reshape([BATCH, TIME, WIDTH]);
+        let x = x + self.mix.forward(attended);
+        let hidden = gelu_approximate(self.up.forward(self.norm2.forward(x.clone())));
+        x + self.down.forward(hidden)
+    }
+}
+
+fn gpt(session: &Session, work: &str) {
+    let kinds = 256;
+    let tokens = |step: usize| -> Tensor<1, Int> {
+        let values: Vec<i64> = (0..BATCH * TIME)
+            .map(|i| (i * step % kinds) as i64)
+            .collect();
+        Tensor::from_ints(TensorData::from(values.as_slice()), &device())
+    };
+    let (x, y) = (tokens(37).reshape([BATCH, TIME]), tokens(91));
+    let places = Tensor::<1, Int>::arange(0..TIME as i64, &device()).reshape([1, TIME]);
+    let net = Gpt {
+        tokens: EmbeddingConfig::new(kinds, WIDTH).init(&device()),
+        positions: EmbeddingConfig::new(TIME, WIDTH).init(&device()),
+        blocks: (0..4).map(|_| Block::new()).collect(),
+        norm: LayerNormConfig::new(WIDTH).init(&device()),
+        head: edge(WIDTH, kinds),
+    };
+    train(session, work, net, |net| {
+        let x = net.tokens.forward(x.clone()) + net.positions.forward(places.clone());
+        let x = net.blocks.iter().fold(x, |x, block| block.forward(x));
+        let logits = net.head.forward(net.norm.forward(x));
+        cross_entropy(logits.reshape([BATCH * TIME, kinds]), &y)
+    });
+}
+
+/// A pass without gradient: on the plain backend, which computes at once.
+fn one_pass(session: &Session, work: &str, function: impl Fn(Tensor<2>) -> Tensor<2>) {
+    let x = Tensor::random(
+        [4096, 1024],
+        Distribution::Normal(0.0, 1.0),
+        &Device::flex(),
+    );
+    session.time(work, || {
+        black_box(function(x.clone()));
+    });
+}
+
+fn layernorm_4m(session: &Session, work: &str) {
+    let norm = LayerNormConfig::new(1024).init(&Device::flex());
+    one_pass(session, work, |x| norm.forward(x));
 }

@@ -1,10 +1,11 @@
 //! Burn (its own CPU backend, flex) and Candle: one training step (forward, loss, backward, Adam) a workload.
 //!
-//! Usage: `rust_peers burn|candle [--threads N] [--version] [NAME …]`; prints the same JSON lines as the Python peers.
+//! Usage: `rust_peers burn|candle [--threads N] [--seconds S] [--version] [NAME …]`; prints the same JSON lines as the Python peers.
 #![forbid(unsafe_code)]
 
 mod burn_peer;
 mod candle_peer;
+mod products;
 mod timing;
 
 use timing::Session;
@@ -21,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         other => return Err(format!("unknown peer {other:?}: give burn or candle").into()),
     };
     let mut threads = std::thread::available_parallelism()?.get();
+    let mut seconds = 3.0;
     let mut names = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -34,6 +36,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     .ok_or("--threads needs a number")?
                     .parse()?
             }
+            "--seconds" => {
+                seconds = arguments
+                    .next()
+                    .ok_or("--seconds needs a number")?
+                    .parse()?
+            }
             _ => names.push(argument),
         }
     }
@@ -41,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let session = Session {
         peer,
         threads,
+        seconds,
         names,
     };
     run(&session);

@@ -104,8 +104,8 @@ fn all_rows() -> Vec<Row> {
     rows.extend(arithmetic::rows());
     rows.extend(structure::rows());
     rows.extend(losses::rows());
-    rows.extend(norms::rows());
     rows.extend(attention::rows());
+    rows.extend(norms::rows());
     rows.extend(images::rows());
     rows
 }
@@ -136,13 +136,13 @@ fn losses() {
 }
 
 #[test]
-fn normalisations() {
-    norms::rows().iter().for_each(Row::check);
+fn attention_and_positions() {
+    attention::rows().iter().for_each(Row::check);
 }
 
 #[test]
-fn attention_and_positions() {
-    attention::rows().iter().for_each(Row::check);
+fn normalisations() {
+    norms::rows().iter().for_each(Row::check);
 }
 
 #[test]

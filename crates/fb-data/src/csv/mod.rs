@@ -8,6 +8,7 @@ mod records;
 mod write;
 
 use crate::error::{Error, Result};
+use crate::file::read;
 use crate::table::{Column, Origin, Table};
 use records::Records;
 use std::borrow::Cow;
@@ -137,15 +138,7 @@ impl Csv {
     fn bytes(&self) -> Result<(String, Cow<'_, [u8]>)> {
         match &self.source {
             Source::Text(text) => Ok(("text".to_string(), Cow::Borrowed(text.as_bytes()))),
-            Source::Path(path) => match std::fs::read(path) {
-                Ok(bytes) => Ok((path.display().to_string(), Cow::Owned(bytes))),
-                Err(source) => Err(Error::File {
-                    action: "read",
-                    path: path.clone(),
-                    source,
-                    help: "check the path; a relative path starts at the working directory",
-                }),
-            },
+            Source::Path(path) => Ok((path.display().to_string(), Cow::Owned(read(path)?))),
         }
     }
 

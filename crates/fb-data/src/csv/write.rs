@@ -1,9 +1,9 @@
 //! Tables to comma-separated text.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::file::write_atomic;
 use crate::table::Table;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 impl Table {
     /// The table as comma-separated text with a header line; a missing value is an empty cell.
@@ -34,30 +34,8 @@ impl Table {
     /// # Errors
     /// The file cannot be written.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        replace_file(path, self.to_csv().as_bytes()).map_err(|source| Error::File {
-            action: "write",
-            path: PathBuf::from(path),
-            source,
-            help: "check that the folder exists and may be written to",
-        })
+        write_atomic(path, |writer| writer.write_all(self.to_csv().as_bytes()))
     }
-}
-
-/// Writes beside the target and renames: a reader never sees half a file.
-fn replace_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    // Made by ourselves: the crate's own way marks errors with the temporary name, which nobody asked for, and makes
-    // files private, while this one becomes an ordinary file.
-    let mut file =
-        tempfile::Builder::new().make_in(folder, |path| std::fs::File::create_new(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]

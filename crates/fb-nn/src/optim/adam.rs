@@ -1,7 +1,7 @@
 //! Adam.
 
-use super::setting::{below_one, not_negative, positive};
-use super::{Optimizer, Step};
+use super::setting::{OFF, below_one, learning_rate, not_negative, positive};
+use super::{Optimizer, Step, to_json};
 use crate::error::Result;
 use fb_tensor::optimizer::{AdamStep, adam};
 use fb_tensor::{Float, Tensor};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// adam.validate()?;
 /// assert_eq!(
 ///     Adam::new(-1.0).validate().unwrap_err().to_string(),
-///     "Adam learning rate: expected a finite number from 0 on, found -1"
+///     "Adam learning rate: expected a finite number from 0 on, found -1\n  help: 0.0001 to 0.1 are usual"
 /// );
 /// # Ok::<(), fb_nn::Error>(())
 /// ```
@@ -106,11 +106,15 @@ pub(super) fn validate(
     epsilon: f64,
     weight_decay: f64,
 ) -> Result<()> {
-    not_negative(&format!("{kind} learning rate"), rate)?;
-    below_one(&format!("{kind} beta1"), betas[0])?;
-    below_one(&format!("{kind} beta2"), betas[1])?;
-    positive(&format!("{kind} epsilon"), epsilon)?;
-    not_negative(&format!("{kind} weight decay"), weight_decay)
+    learning_rate(kind, rate)?;
+    below_one(&format!("{kind} beta1"), betas[0], "0.9 is usual")?;
+    below_one(
+        &format!("{kind} beta2"),
+        betas[1],
+        "0.99 to 0.999 are usual",
+    )?;
+    positive(&format!("{kind} epsilon"), epsilon, "1e-8 is usual")?;
+    not_negative(&format!("{kind} weight decay"), weight_decay, OFF)
 }
 
 /// `1 − β₁ᵗ` and `√(1 − β₂ᵗ)`
@@ -133,6 +137,10 @@ impl<F: Float> Optimizer<F> for Adam {
 
     fn slots(&self) -> &'static [&'static str] {
         &["m", "v"]
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("Adam", self)
     }
 
     fn validate(&self) -> Result<()> {

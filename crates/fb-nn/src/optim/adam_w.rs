@@ -1,7 +1,7 @@
 //! AdamW.
 
 use super::adam::{corrections, validate};
-use super::{Optimizer, Step};
+use super::{Optimizer, Step, to_json};
 use crate::error::Result;
 use fb_tensor::optimizer::{AdamStep, adam};
 use fb_tensor::{Float, Tensor};
@@ -97,6 +97,10 @@ impl<F: Float> Optimizer<F> for AdamW {
 
     fn slots(&self) -> &'static [&'static str] {
         &["m", "v"]
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("AdamW", self)
     }
 
     fn validate(&self) -> Result<()> {

@@ -84,7 +84,7 @@ fn check<F: Float>(
             what: format!("the learning rate of this {kind} step"),
             expected: "a finite number from 0 on".to_owned(),
             found: rate.to_string(),
-            help: String::new(),
+            help: "a schedule's rates end at 0, not below".to_owned(),
         });
     }
     for (id, gradient) in gradients {

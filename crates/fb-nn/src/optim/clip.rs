@@ -37,17 +37,16 @@ pub enum Clip {
 /// PyTorch's guard against a norm of 0.
 const NORM_GUARD: f64 = 1e-6;
 
+/// The help of a limit that cannot be.
+const USUAL: &str = "0.5 to 5 are usual; leave the clip out for no limit";
+
 impl Clip {
     /// Brings gradients under the limit, in place; returns the norm of all together before, `√Σ g²`, added up in double
-    /// precision.
+    /// precision, also where squares would overflow.
     ///
     /// Gradients whose norm is not finite are left as they are: no factor would mend them.
     pub fn apply<F: Float>(&self, gradients: &mut [(ParamId, Tensor<F>)]) -> f64 {
-        let norm = gradients
-            .iter()
-            .map(|(_, gradient)| gradient.squared_norm())
-            .sum::<f64>()
-            .sqrt();
+        let norm = norm(gradients);
         match *self {
             Self::Norm(limit) => {
                 let factor = limit / (norm + NORM_GUARD);
@@ -77,10 +76,26 @@ impl Clip {
     /// It is not a finite number above 0.
     pub fn validate(&self) -> Result<()> {
         match *self {
-            Self::Norm(limit) => positive("the limit of Clip::Norm", limit),
-            Self::Value(limit) => positive("the limit of Clip::Value", limit),
+            Self::Norm(limit) => positive("the limit of Clip::Norm", limit, USUAL),
+            Self::Value(limit) => positive("the limit of Clip::Value", limit, USUAL),
         }
     }
+}
+
+/// The norm of all gradients together.
+fn norm<F: Float>(gradients: &[(ParamId, Tensor<F>)]) -> f64 {
+    let plain: f64 = gradients.iter().map(|(_, g)| g.squared_norm()).sum();
+    if plain.is_finite() || !gradients.iter().all(|(_, g)| g.is_all_finite()) {
+        return plain.sqrt();
+    }
+    // The squares of f64 beyond 1e154 are no f64, so they are taken of gradients brought down by a power of 2, exactly.
+    let scale = 2.0_f64.powi(-600);
+    let small = gradients.iter().map(|(_, gradient)| {
+        let mut gradient = gradient.clone();
+        gradient.scale_mut(F::from_f64(scale));
+        gradient.squared_norm()
+    });
+    small.sum::<f64>().sqrt() / scale
 }
 
 /// `norm 1` or `value 0.5`.

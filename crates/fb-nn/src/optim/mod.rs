@@ -31,8 +31,9 @@ pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use fb_tensor::{Float, Tensor};
+use serde::Serialize;
 use std::fmt::Debug;
 
 /// A rule that turns a gradient into a change of one parameter. It keeps no state of its own: what it remembers of a
@@ -46,6 +47,14 @@ pub trait Optimizer<F: Float>: Debug + Send + Sync {
 
     /// The names of what it remembers of each parameter, such as `["m", "v"]`; all start at zero.
     fn slots(&self) -> &'static [&'static str];
+
+    /// The settings as JSON, as checkpoints keep them; null for an optimizer without settings.
+    ///
+    /// # Errors
+    /// They do not serialise.
+    fn config(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::Value::Null)
+    }
 
     /// Checks the settings. Called before training.
     ///
@@ -73,4 +82,13 @@ pub struct Step {
     pub decays: bool,
     /// What [`Optimizer::corrections`] says for this number.
     pub corrections: [f64; 2],
+}
+
+/// The settings of an optimizer as JSON.
+fn to_json(kind: &str, settings: &impl Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(settings).map_err(|error| Error::Format {
+        place: format!("the settings of {kind}"),
+        reason: error.to_string(),
+        help: "settings are plain data: numbers, texts, lists and enums".to_owned(),
+    })
 }

@@ -1,6 +1,6 @@
 //! A price on large weights.
 
-use super::setting::not_negative;
+use super::setting::{OFF, not_negative};
 use crate::error::Result;
 use crate::param::{Param, ParamId, Params, Role};
 use fb_tensor::{Float, Tensor};
@@ -66,8 +66,8 @@ impl Penalty {
     /// # Errors
     /// One is negative or not finite.
     pub fn validate(&self) -> Result<()> {
-        not_negative("the factor of Penalty::l1", self.l1)?;
-        not_negative("the factor of Penalty::l2", self.l2)
+        not_negative("the factor of Penalty::l1", self.l1, OFF)?;
+        not_negative("the factor of Penalty::l2", self.l2, OFF)
     }
 
     /// Adds the penalty's gradient to those of the loss, in place; returns its value.

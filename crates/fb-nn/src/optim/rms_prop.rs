@@ -1,7 +1,7 @@
 //! RMSProp.
 
-use super::setting::{below_one, not_negative, positive};
-use super::{Optimizer, Step};
+use super::setting::{OFF, below_one, learning_rate, not_negative, positive};
+use super::{Optimizer, Step, to_json};
 use crate::error::Result;
 use fb_tensor::optimizer::{RmsPropStep, rms_prop};
 use fb_tensor::{Float, Tensor};
@@ -93,11 +93,15 @@ impl RmsProp {
     /// # Errors
     /// One is outside its domain.
     pub fn validate(&self) -> Result<()> {
-        not_negative("RmsProp learning rate", self.learning_rate)?;
-        below_one("RmsProp rho", self.rho)?;
-        positive("RmsProp epsilon", self.epsilon)?;
-        below_one("RmsProp momentum", self.momentum)?;
-        not_negative("RmsProp weight decay", self.weight_decay)
+        learning_rate("RmsProp", self.learning_rate)?;
+        below_one("RmsProp rho", self.rho, "0.9 is usual")?;
+        positive("RmsProp epsilon", self.epsilon, "1e-8 is usual")?;
+        below_one(
+            "RmsProp momentum",
+            self.momentum,
+            "0.9 is usual; 0 switches it off",
+        )?;
+        not_negative("RmsProp weight decay", self.weight_decay, OFF)
     }
 }
 
@@ -117,6 +121,10 @@ impl<F: Float> Optimizer<F> for RmsProp {
             (true, false) => &["square", "mean"],
             (true, true) => &["square", "mean", "velocity"],
         }
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("RmsProp", self)
     }
 
     fn validate(&self) -> Result<()> {

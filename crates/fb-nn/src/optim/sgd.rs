@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::setting::{below_one, not_negative};
-use super::{Optimizer, Step};
+use super::setting::{OFF, below_one, learning_rate, not_negative};
+use super::{Optimizer, Step, to_json};
 use crate::error::{Error, Result};
 use fb_tensor::optimizer::{SgdStep, sgd};
 use fb_tensor::{Float, Tensor};
@@ -76,9 +76,13 @@ impl Sgd {
     /// # Errors
     /// One is outside its domain, or Nesterov's form has no momentum to look ahead along.
     pub fn validate(&self) -> Result<()> {
-        not_negative("Sgd learning rate", self.learning_rate)?;
-        below_one("Sgd momentum", self.momentum)?;
-        not_negative("Sgd weight decay", self.weight_decay)?;
+        learning_rate("Sgd", self.learning_rate)?;
+        below_one(
+            "Sgd momentum",
+            self.momentum,
+            "0.9 is usual; 0 switches it off",
+        )?;
+        not_negative("Sgd weight decay", self.weight_decay, OFF)?;
         if self.nesterov && self.momentum == 0.0 {
             return Err(Error::Config {
                 what: "Sgd with .nesterov(true)".to_owned(),
@@ -106,6 +110,10 @@ impl<F: Float> Optimizer<F> for Sgd {
         } else {
             &["velocity"]
         }
+    }
+
+    fn config(&self) -> Result<serde_json::Value> {
+        to_json("Sgd", self)
     }
 
     fn validate(&self) -> Result<()> {

@@ -119,7 +119,7 @@ mod tests {
             (8, 3, 2, 1, (0, 1)),
             (9, 2, 3, 2, (2, 0)),
             (5, 1, 4, 1, (0, 0)),
-            (3, 2, 7, 1, (3, 3)),
+            (3, 2, 7, 1, (1, 6)),
         ] {
             let padding = Padding::Explicit([padding]);
             let window = Window::new(0, input, kernel, [stride], [dilation], &padding).unwrap();

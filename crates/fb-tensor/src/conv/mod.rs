@@ -23,6 +23,7 @@ use crate::element::Float;
 use geometry::Geometry;
 
 /// The two routines, compiled once for each type.
+#[allow(clippy::type_complexity, reason = "a table of signatures")]
 pub(crate) struct ConvLoops<F: Float> {
     gather: fn(&Geometry, &[F], &[F], Option<&[F]>, &mut [F]),
     weight_gradient: fn(&Geometry, &[F], &[F], &mut [F]),

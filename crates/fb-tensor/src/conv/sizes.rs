@@ -71,7 +71,7 @@ impl Operands<'_> {
         per_group: usize,
         outputs: usize,
     ) -> Result<()> {
-        if groups == 0 || channels % groups != 0 || outputs % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
             return Err(self.wrong(format_args!(
                 "{groups} groups do not divide {channels} input and {outputs} output channels"
             )));
@@ -118,7 +118,7 @@ impl Sizes {
                 "the last axis of a transposed convolution's weight meets the channels of its input",
             ));
         }
-        if groups == 0 || channels % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(operands.wrong(format_args!(
                 "{groups} groups do not divide {channels} input channels"
             )));

@@ -13,6 +13,7 @@ pub(crate) mod elementwise;
 pub(crate) mod gate;
 pub(crate) mod gemm;
 pub(crate) mod half_product;
+pub(crate) mod limits;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod pooling;

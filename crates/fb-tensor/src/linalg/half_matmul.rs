@@ -27,27 +27,27 @@ impl Tensor<bf16> {
     /// use fb_tensor::{Tensor, bf16};
     /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]).cast::<bf16>();
     /// let w = Tensor::from([[0.5], [0.25]]).cast::<bf16>();
-    /// assert_eq!(x.matmul(&w).to_vec(), [1.0, 2.5]);
+    /// assert_eq!(x.matmul_to_f32(&w).to_vec(), [1.0, 2.5]);
     /// ```
     ///
     /// # Panics
     /// If the shapes do not fit.
     #[track_caller]
     #[must_use]
-    pub fn matmul(&self, other: &Self) -> Tensor<f32> {
-        self.try_matmul(other).or_panic()
+    pub fn matmul_to_f32(&self, other: &Self) -> Tensor<f32> {
+        self.try_matmul_to_f32(other).or_panic()
     }
 
-    /// [`Tensor::matmul`](Tensor::<bf16>::matmul) for shapes that come from data.
+    /// [`Tensor::matmul_to_f32`] for shapes that come from data.
     ///
     /// # Errors
     /// The shapes do not fit.
-    pub fn try_matmul(&self, other: &Self) -> Result<Tensor<f32>> {
+    pub fn try_matmul_to_f32(&self, other: &Self) -> Result<Tensor<f32>> {
         let rank = self.rank();
         let fits = rank >= 2 && other.rank() == 2 && self.dim(rank - 1) == other.dim(0);
         if !fits {
             return Err(Error::Shapes {
-                op: "matmul",
+                op: "matmul_to_f32",
                 left: self.shape().to_string(),
                 right: other.shape().to_string(),
                 help: "in bfloat16, the last axis of the left meets the first of a [k, n] matrix",
@@ -99,7 +99,7 @@ mod tests {
             let (x, w) = (normal([m, k], 1), normal([k, n], 2));
             let across = normal([n, k], 3);
             for w in [w, across.transpose()] {
-                let got = x.matmul(&w);
+                let got = x.matmul_to_f32(&w);
                 let want = x.cast::<f64>().matmul(&w.cast::<f64>());
                 assert_eq!(*got.shape(), [m, n]);
                 for (got, want) in got.to_vec().iter().zip(want.to_vec()) {
@@ -113,25 +113,25 @@ mod tests {
     #[test]
     fn rows_and_threads_do_not_change_the_bits() {
         let (x, w) = (normal([130, 600], 1), normal([600, 90], 2));
-        let all = x.matmul(&w);
-        let two = threads::scope_with(2, || x.matmul(&w));
+        let all = x.matmul_to_f32(&w);
+        let two = threads::scope_with(2, || x.matmul_to_f32(&w));
         assert_eq!(all.to_vec(), two.to_vec());
         for row in [0, 11, 12, 129] {
-            let alone = x.slice(0, row..row + 1).matmul(&w);
+            let alone = x.slice(0, row..row + 1).matmul_to_f32(&w);
             assert_eq!(alone.to_vec(), all.slice(0, row..row + 1).to_vec());
         }
-        let stacked = x.reshape([13, 10, 600]).matmul(&w);
+        let stacked = x.reshape([13, 10, 600]).matmul_to_f32(&w);
         assert_eq!(stacked.to_vec(), all.to_vec());
     }
 
     #[test]
     fn shapes_that_do_not_fit_are_told() {
-        let error = normal([2, 3], 1).try_matmul(&normal([4, 3], 2));
+        let error = normal([2, 3], 1).try_matmul_to_f32(&normal([4, 3], 2));
         assert!(
             error
                 .unwrap_err()
                 .to_string()
-                .starts_with("matmul: [2, 3] and [4, 3] do not fit")
+                .starts_with("matmul_to_f32: [2, 3] and [4, 3] do not fit")
         );
     }
 }

@@ -219,14 +219,14 @@ fn sizes_beyond_reason() {
     );
     assert_eq!(
         Shape::try_new(&[1 << 40, 1 << 40]).unwrap_err().to_string(),
-        "shape: shape [1099511627776, 1099511627776] has more elements than memory can hold"
+        "shape: shape [1099511627776, 1099511627776] has more elements than memory can hold\n  help: check each extent for a slip, or work in smaller batches"
     );
     assert_eq!(
         Tensor::zeros([2])
             .try_repeat(0, usize::MAX)
             .unwrap_err()
             .to_string(),
-        "shape: shape [18446744073709551615] has more elements than memory can hold"
+        "shape: shape [18446744073709551615] has more elements than memory can hold\n  help: check each extent for a slip, or work in smaller batches"
     );
     assert!(
         Tensor::zeros([2])
@@ -241,70 +241,6 @@ fn sizes_beyond_reason() {
     assert_eq!(
         Tensor::try_stack(&[&deep], 0).unwrap_err().to_string(),
         "stack: 7 axes, but a tensor has at most 6\n  help: merge neighbouring axes with reshape"
-    );
-}
-
-#[test]
-fn normalisations() {
-    assert_eq!(
-        panic_text(|| drop(Tensor::zeros([2, 3]).layer_norm(
-            Some(&Tensor::zeros([2])),
-            None,
-            1e-5
-        ))),
-        "layer_norm: [2, 3] and [2] do not fit\n  help: statistics, weight and bias have one number for each position of the last axis"
-    );
-    assert_eq!(
-        panic_text(|| drop(Tensor::scalar(1.0).rms_norm(None, 1e-5))),
-        "rms_norm: axis 0 is out of range for shape []"
-    );
-    assert_eq!(
-        panic_text(|| drop(Tensor::zeros([2, 3]).add_layer_norm(
-            &Tensor::zeros([3]),
-            None,
-            None,
-            1e-5
-        ))),
-        "add_layer_norm: [2, 3] and [3] do not fit\n  help: what is added has the same shape"
-    );
-    assert_eq!(
-        panic_text(|| drop(Tensor::zeros([2, 6]).group_norm(0, None, None, 1e-5))),
-        "group_norm: the 6 channels of shape [2, 6] do not split into 0 equal groups"
-    );
-    assert_eq!(
-        panic_text(|| drop(Tensor::zeros([6]).group_norm(2, None, None, 1e-5))),
-        "group_norm: expected [batch, …, channel], found shape [6]"
-    );
-    assert_eq!(
-        panic_text(|| drop(Tensor::zeros([2, 3]).batch_norm_with(
-            &Tensor::zeros([3]),
-            &Tensor::zeros([1]),
-            None,
-            None,
-            1e-5
-        ))),
-        "batch_norm: [2, 3] and [1] do not fit\n  help: statistics, weight and bias have one number for each position of the last axis"
-    );
-}
-
-#[test]
-fn embeddings() {
-    let table = Tensor::zeros([4, 3]);
-    let index = Tensor::from([[0_i64, 3], [4, 1]]);
-    assert_eq!(
-        table.try_embedding(&index, None).unwrap_err().to_string(),
-        "embedding: index 4 at [1, 0] is out of range for axis 0 of shape [4, 3]"
-    );
-    assert_eq!(
-        table
-            .try_embedding(&Tensor::from([0_i64]), Some(4))
-            .unwrap_err()
-            .to_string(),
-        "embedding: index 4 is out of range for axis 0 of shape [4, 3]"
-    );
-    assert_eq!(
-        panic_text(|| drop(Tensor::zeros([4]).embedding(&Tensor::from([0_i64]), None))),
-        "embedding: the table has two axes, found shape [4]"
     );
 }
 
@@ -370,7 +306,51 @@ fn attention_of_shapes_that_do_not_fit() {
     let error = long.try_attention(&long, &long, &options).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "attention: shape [1, 1, 2147483648, 2147483648] has more elements than memory can hold"
+        "attention: shape [1, 1, 2147483648, 2147483648] has more elements than memory can hold\n  \
+         help: check each extent for a slip, or work in smaller batches"
+    );
+}
+
+#[test]
+fn normalisations() {
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 3]).layer_norm(
+            Some(&Tensor::zeros([2])),
+            None,
+            1e-5
+        ))),
+        "layer_norm: [2, 3] and [2] do not fit\n  help: statistics, weight and bias have one number for each position of the last axis"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::scalar(1.0).rms_norm(None, 1e-5))),
+        "rms_norm: axis 0 is out of range for shape []"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 3]).add_layer_norm(
+            &Tensor::zeros([3]),
+            None,
+            None,
+            1e-5
+        ))),
+        "add_layer_norm: [2, 3] and [3] do not fit\n  help: what is added has the same shape"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 6]).group_norm(0, None, None, 1e-5))),
+        "group_norm: the 6 channels of shape [2, 6] do not split into 0 equal groups"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([6]).group_norm(2, None, None, 1e-5))),
+        "group_norm: expected [batch, …, channel], found shape [6]"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([2, 3]).batch_norm_with(
+            &Tensor::zeros([3]),
+            &Tensor::zeros([1]),
+            None,
+            None,
+            1e-5
+        ))),
+        "batch_norm: [2, 3] and [1] do not fit\n  help: statistics, weight and bias have one number for each position of the last axis"
     );
 }
 
@@ -417,5 +397,26 @@ fn caches_and_rotations_of_shapes_that_do_not_fit() {
     assert_eq!(
         panic_text(|| drop(Tensor::rotary_tables(0..4, 5, 1e4))),
         "rotary_tables: a width of 5 has no whole pairs"
+    );
+}
+
+#[test]
+fn embeddings() {
+    let table = Tensor::zeros([4, 3]);
+    let index = Tensor::from([[0_i64, 3], [4, 1]]);
+    assert_eq!(
+        table.try_embedding(&index, None).unwrap_err().to_string(),
+        "embedding: index 4 at [1, 0] is out of range for axis 0 of shape [4, 3]"
+    );
+    assert_eq!(
+        table
+            .try_embedding(&Tensor::from([0_i64]), Some(4))
+            .unwrap_err()
+            .to_string(),
+        "embedding: index 4 is out of range for axis 0 of shape [4, 3]"
+    );
+    assert_eq!(
+        panic_text(|| drop(Tensor::zeros([4]).embedding(&Tensor::from([0_i64]), None))),
+        "embedding: the table has two axes, found shape [4]"
     );
 }

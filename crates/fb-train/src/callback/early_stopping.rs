@@ -1,9 +1,8 @@
 //! Ending training when it no longer gets better.
 
-use super::{Action, Callback, EpochEnd};
+use super::{Action, Callback, EpochEnd, FitStart};
 use crate::error::{Error, Result};
 use crate::history::Direction;
-use fb_nn::Params;
 use fb_nn::param::StateDict;
 use fb_tensor::Float;
 
@@ -76,6 +75,14 @@ impl<F: Float> EarlyStopping<F> {
         self
     }
 
+    fn unknown(&self, known: String) -> Error {
+        Error::UnknownValue {
+            what: "EarlyStopping",
+            name: self.monitor.clone(),
+            known,
+        }
+    }
+
     /// Whether the value has failed to improve for too long.
     fn is_exhausted(&self) -> bool {
         self.waited >= self.patience.max(1)
@@ -94,32 +101,26 @@ impl<F: Float> EarlyStopping<F> {
 }
 
 impl<F: Float> Callback<F> for EarlyStopping<F> {
-    fn on_start(&mut self, _params: &Params<F>) -> Result<()> {
-        if self.min_delta.is_finite() && self.min_delta >= 0.0 {
-            return Ok(());
+    fn on_start(&mut self, start: &FitStart<'_, F>) -> Result<()> {
+        if !(self.min_delta.is_finite() && self.min_delta >= 0.0) {
+            return Err(Error::Setting {
+                what: "EarlyStopping min_delta",
+                expected: "a finite number from 0 on",
+                found: self.min_delta.to_string(),
+                help: "direction() says which way is better",
+            });
         }
-        Err(Error::Setting {
-            what: "EarlyStopping min_delta",
-            expected: "a finite number from 0 on",
-            found: self.min_delta.to_string(),
-            help: "direction() says which way is better",
-        })
+        if !start.values.contains(&self.monitor) {
+            return Err(self.unknown(start.values.join(", ")));
+        }
+        Ok(())
     }
 
     fn on_epoch_end(&mut self, event: &EpochEnd<'_, F>) -> Result<Action<F>> {
-        let value = event
-            .record
-            .get(&self.monitor)
-            .ok_or_else(|| Error::UnknownValue {
-                what: "EarlyStopping",
-                name: self.monitor.clone(),
-                known: event
-                    .record
-                    .values()
-                    .map(|(name, _)| name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })?;
+        let value = event.record.get(&self.monitor).ok_or_else(|| {
+            let known: Vec<_> = event.record.values().map(|(name, _)| name).collect();
+            self.unknown(known.join(", "))
+        })?;
         if self.improves(value) {
             self.best = Some(value);
             self.waited = 0;
@@ -128,7 +129,7 @@ impl<F: Float> Callback<F> for EarlyStopping<F> {
             }
             return Ok(Action::Continue);
         }
-        self.waited += 1;
+        self.waited = self.waited.saturating_add(1);
         if !self.is_exhausted() {
             return Ok(Action::Continue);
         }

@@ -11,6 +11,16 @@ use fb_nn::param::StateDict;
 use fb_tensor::Float;
 use std::fmt::Debug;
 
+/// What a callback sees before the first epoch.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FitStart<'a, F: Float> {
+    /// The names of the values that each epoch will record, such as `"loss"` and `"val_accuracy"`.
+    pub values: &'a [String],
+    /// The parameters as they are now.
+    pub params: &'a Params<F>,
+}
+
 /// What a callback sees at the end of an epoch.
 #[derive(Debug)]
 pub struct EpochEnd<'a, F: Float> {
@@ -44,7 +54,7 @@ pub trait Callback<F: Float>: Debug + Send {
     ///
     /// # Errors
     /// The callback cannot do its work; training does not start.
-    fn on_start(&mut self, _params: &Params<F>) -> Result<()> {
+    fn on_start(&mut self, _start: &FitStart<'_, F>) -> Result<()> {
         Ok(())
     }
 

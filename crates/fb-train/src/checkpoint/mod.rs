@@ -25,9 +25,10 @@ mod envelope;
 mod wire;
 
 use crate::error::Result;
-use crate::file::{ModelFile, read, write_atomic};
+use crate::file::{ModelFile, write_atomic};
 use crate::history::History;
 use envelope::Envelope;
+use fb_data::file::read;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -114,11 +115,11 @@ impl Checkpoint {
         let state = wire::encode(self, path)?;
         let model = self.model.layout(path)?;
         let envelope = Envelope::seal(&state, &model)?;
-        write_atomic(path, |writer| {
+        Ok(write_atomic(path, |writer| {
             writer.write_all(&envelope.header())?;
             writer.write_all(&state)?;
             model.write(writer)
-        })
+        })?)
     }
 
     /// Reads a checkpoint.

@@ -1,13 +1,13 @@
 //! A network as people see it: a table with its feedback edges drawn beside it, and diagrams.
 //!
-//! [`Model::summary`] and [`Model::diagram`] are the usual way in; [`summary`] and [`diagram`] do the same for a network
-//! that was not compiled.
+//! [`Model::summary`] and [`Model::diagram`] are the usual way in; [`Describe`] gives the same methods to a network that
+//! was not compiled.
 //!
 //! ```
 //! use fb_nn::Sequential;
 //! use fb_nn::feedback::schedule::Unroll;
 //! use fb_nn::layers::Dense;
-//! use fb_train::describe;
+//! use fb_train::Describe;
 //!
 //! let network = Sequential::input([2])
 //!     .layer("hidden", Dense::new(8))
@@ -15,9 +15,8 @@
 //!     .feedback("output", "hidden")
 //!     .schedule(Unroll::iterations(4))
 //!     .build()?;
-//! let description = network.describe();
-//! println!("{}", describe::summary(&description));
-//! assert!(describe::diagram(&description).mermaid().contains("z⁻¹ add"));
+//! println!("{}", network.summary());
+//! assert!(network.diagram().mermaid().contains("z⁻¹ add"));
 //! # Ok::<(), fb_nn::Error>(())
 //! ```
 
@@ -37,6 +36,7 @@ pub use summary::Summary;
 pub use training::Training;
 
 use crate::model::Model;
+use fb_nn::Network;
 use fb_nn::feedback::network::Description;
 use fb_tensor::Float;
 
@@ -48,6 +48,26 @@ pub fn summary(network: &Description) -> Summary {
 /// The diagrams of a network.
 pub fn diagram(network: &Description) -> Diagram {
     Diagram::new(network.clone())
+}
+
+/// Gives networks that were not compiled the methods `summary` and `diagram`.
+pub trait Describe {
+    /// Layers, shapes, parameters, how often each layer runs, and the feedback edges drawn beside the layers that they
+    /// join. `println!` it.
+    fn summary(&self) -> Summary;
+
+    /// The network as a graph, for Mermaid and Graphviz, with its feedback edges marked.
+    fn diagram(&self) -> Diagram;
+}
+
+impl<F: Float> Describe for Network<F> {
+    fn summary(&self) -> Summary {
+        summary(&self.describe())
+    }
+
+    fn diagram(&self) -> Diagram {
+        diagram(&self.describe())
+    }
 }
 
 impl<F: Float> Model<F> {

@@ -4,14 +4,12 @@
 //! Python, and its architecture and format version stand in the file's metadata.
 
 mod any_tensor;
-mod atomic;
 mod model_file;
 mod named_tensors;
 mod safetensors;
 
 pub use any_tensor::{AnyTensor, Stored};
-pub(crate) use atomic::read;
-pub use atomic::write_atomic;
+pub use fb_data::file::write_atomic;
 pub use model_file::ModelFile;
 pub use named_tensors::NamedTensors;
 pub(crate) use safetensors::Layout;

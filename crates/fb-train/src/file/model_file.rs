@@ -1,8 +1,9 @@
 //! A model as a file.
 
 use super::safetensors::{self, Contents, Layout};
-use super::{NamedTensors, Stored, read, write_atomic};
+use super::{NamedTensors, Stored, write_atomic};
 use crate::error::{Error, Result};
+use fb_data::file::read;
 use fb_tensor::Tensor;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -154,7 +155,7 @@ impl ModelFile {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let layout = self.layout(path)?;
-        write_atomic(path, |writer| layout.write(writer))
+        Ok(write_atomic(path, |writer| layout.write(writer))?)
     }
 
     /// Reads a model.

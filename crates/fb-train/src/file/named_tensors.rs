@@ -1,8 +1,9 @@
 //! Tensors by name, as a file holds them.
 
 use super::safetensors::{self, Contents};
-use super::{AnyTensor, read, write_atomic};
+use super::{AnyTensor, write_atomic};
 use crate::error::Result;
+use fb_data::file::read;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
@@ -87,7 +88,7 @@ impl NamedTensors {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let layout = safetensors::Layout::new(self, &BTreeMap::new(), path)?;
-        write_atomic(path, |writer| layout.write(writer))
+        Ok(write_atomic(path, |writer| layout.write(writer))?)
     }
 
     /// Reads the tensors of any safetensors file, from this library or another.

@@ -167,8 +167,9 @@ impl<F: Float> Fit<F> {
     /// Goes on from the [checkpoint](Fit::checkpoint) file if it exists: the number of epochs is then that of the whole
     /// training, the interrupted part included, and the result is the same as without the interruption.
     ///
-    /// The callbacks must be as many as then, in the same order: each takes back what it remembered. To go on with others
-    /// or with none, call [`Model::resume`](crate::Model::resume) and then `fit` without this.
+    /// Everything that the steps depend on must be as it was then: seed, network, loss, optimizer, batch size, number of
+    /// rows and so on. The callbacks must be as many as then, in the same order: each takes back what it remembered. To go
+    /// on differently, call [`Model::resume`](crate::Model::resume) and then `fit` without this.
     #[must_use]
     pub fn resume(mut self) -> Self {
         self.resume = true;

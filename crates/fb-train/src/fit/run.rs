@@ -2,11 +2,12 @@
 
 use super::options::{Fit, Validation};
 use super::weights;
-use crate::callback::{Action, EpochEnd};
+use crate::callback::{Action, EpochEnd, FitStart};
 use crate::error::{Error, Result};
 use crate::history::{EpochRecord, History};
 use crate::metrics::Metric;
 use crate::model::{IntoSamples, Model, Samples};
+use crate::persist::FitSettings;
 use crate::progress::Progress;
 use fb_data::Batches;
 use fb_nn::feedback::network::Wanted;
@@ -40,6 +41,8 @@ struct Run<'a, F: Float> {
     batches: Batches,
     metrics: Vec<Box<dyn Metric<F>>>,
     history: History,
+    /// The names of the values that each epoch records.
+    recorded: Vec<String>,
     progress: Progress,
     /// What training goes back to: a step from there went well.
     good: Option<Snapshot<F>>,
@@ -47,6 +50,7 @@ struct Run<'a, F: Float> {
     untried: Option<Snapshot<F>>,
     /// The number of the epoch after the last one, over all calls of `fit`.
     end: u64,
+    settings: FitSettings,
     options: Fit<F>,
 }
 
@@ -75,11 +79,8 @@ impl<'a, F: Float> Run<'a, F> {
         samples.check(&model.network, "the training data")?;
         check_options(&options)?;
         model.check_settings()?;
-        check_goal(
-            &options,
-            model,
-            !matches!(options.validation, Validation::None),
-        )?;
+        let recorded = recorded(model, !matches!(options.validation, Validation::None));
+        check_goal(&options, &recorded)?;
         let (train, validation) = divide(samples, std::mem::take(&mut options.validation))?;
         if let Some(validation) = &validation {
             validation.check(&model.network, "the validation data")?;
@@ -91,12 +92,18 @@ impl<'a, F: Float> Run<'a, F> {
         if options.shuffle {
             batches = batches.shuffle(model.network.topology().seed);
         }
+        let settings = FitSettings {
+            rows: train.rows(),
+            batch_size: options.batch_size,
+            shuffle: options.shuffle,
+            class_weights: options.class_weights.clone(),
+        };
         let mut end = model.clock.epoch.saturating_add(options.epochs);
         let mut history = History::new();
         if let (true, Some(path)) = (options.resume, &options.checkpoint)
             && path.exists()
         {
-            history = model.resume_from(path, &mut options.callbacks)?;
+            history = model.resume_from(path, &mut options.callbacks, &settings)?;
             end = options.epochs.max(model.clock.epoch);
             // A run that had ended by itself does not go on.
             let met = match (&options.goal, history.records().last()) {
@@ -122,17 +129,23 @@ impl<'a, F: Float> Run<'a, F> {
             batches,
             metrics,
             history,
+            recorded,
             progress,
             good: None,
             untried: None,
             end,
+            settings,
             options,
         })
     }
 
     fn train(mut self) -> Result<History> {
+        let start = FitStart {
+            values: &self.recorded,
+            params: self.model.network.params(),
+        };
         for callback in &mut self.options.callbacks {
-            callback.on_start(self.model.params())?;
+            callback.on_start(&start)?;
         }
         while self.model.clock.epoch < self.end {
             let record = self.epoch()?;
@@ -241,15 +254,7 @@ impl<'a, F: Float> Run<'a, F> {
     fn after_epoch(&mut self, record: EpochRecord) -> Result<bool> {
         let mut stop = false;
         if let Some(goal) = &self.options.goal {
-            stop = goal.met_by(&record).ok_or_else(|| Error::UnknownValue {
-                what: "the goal",
-                name: goal.name.clone(),
-                known: record
-                    .values()
-                    .map(|(name, _)| name)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })?;
+            stop = goal.met_by(&record) == Some(true);
         }
         let event = EpochEnd {
             epoch: self.model.clock.epoch,
@@ -292,40 +297,45 @@ impl<'a, F: Float> Run<'a, F> {
                 .epoch
                 .is_multiple_of(self.options.checkpoint_every.max(1))
         {
-            self.model
-                .checkpoint_with(path, &self.history, &self.options.callbacks)?;
+            self.model.checkpoint_with(
+                path,
+                &self.history,
+                &self.options.callbacks,
+                Some(&self.settings),
+            )?;
         }
         Ok(())
     }
 }
 
+/// The names of the values that each epoch records.
+fn recorded<F: Float>(model: &Model<F>, validates: bool) -> Vec<String> {
+    let mut names = vec!["loss".to_owned()];
+    let metrics = model.fresh_metrics();
+    names.extend(metrics.iter().map(|metric| metric.name().to_owned()));
+    if validates {
+        let of_validation: Vec<_> = names.iter().map(|name| format!("val_{name}")).collect();
+        names.extend(of_validation);
+    }
+    if model.network.iterations() > 1 {
+        names.push("iterations".to_owned());
+    }
+    names.extend(["seconds", "rows_per_second"].map(str::to_owned));
+    names
+}
+
 /// Refuses a goal that no epoch could meet, before any training.
-fn check_goal<F: Float>(options: &Fit<F>, model: &Model<F>, validates: bool) -> Result<()> {
+fn check_goal<F: Float>(options: &Fit<F>, recorded: &[String]) -> Result<()> {
     let Some(goal) = &options.goal else {
         return Ok(());
     };
-    let mut known = vec!["loss".to_owned()];
-    known.extend(
-        model
-            .fresh_metrics()
-            .iter()
-            .map(|metric| metric.name().to_owned()),
-    );
-    if validates {
-        let of_validation: Vec<_> = known.iter().map(|name| format!("val_{name}")).collect();
-        known.extend(of_validation);
-    }
-    if model.network.iterations() > 1 {
-        known.push("iterations".to_owned());
-    }
-    known.extend(["seconds", "rows_per_second"].map(str::to_owned));
-    if known.contains(&goal.name) {
+    if recorded.contains(&goal.name) {
         return goal.check();
     }
     Err(Error::UnknownValue {
         what: "the goal",
         name: goal.name.clone(),
-        known: known.join(", "),
+        known: recorded.join(", "),
     })
 }
 

@@ -14,17 +14,21 @@ pub(super) fn check<F: Float>(weights: &[f64], targets: &Target<F>) -> Result<()
             help: "a weight of 1 leaves a class as it is",
         });
     }
-    for (row, class) in classes(targets)?.enumerate() {
-        if weights.get(class).is_none() {
-            return Err(Error::Label {
-                what: "the class weights",
-                row,
-                label: class as i64,
-                classes: weights.len(),
-            });
-        }
+    let beyond = classes(targets)?
+        .enumerate()
+        .find(|&(_, class)| class >= weights.len());
+    match beyond {
+        None => Ok(()),
+        Some((row, class)) => Err(Error::Setting {
+            what: "class weights",
+            expected: "one weight for each class",
+            found: format!(
+                "{} in all, and class {class} in row {row} (both from 0)",
+                weights.len()
+            ),
+            help: "a weight of 1 leaves a class as it is",
+        }),
     }
-    Ok(())
 }
 
 /// The weight of each row.

@@ -13,7 +13,7 @@ impl History {
     /// # Errors
     /// The file cannot be written.
     pub fn write_csv(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_atomic(path, |writer| self.write_rows(writer))
+        Ok(write_atomic(path, |writer| self.write_rows(writer))?)
     }
 
     fn write_rows(&self, writer: &mut dyn Write) -> io::Result<()> {

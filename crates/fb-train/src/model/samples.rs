@@ -54,7 +54,7 @@ impl<F: Float> Inputs<F> {
 
     /// Refuses inputs that are not what the network takes, and numbers that are not finite.
     pub(crate) fn check(&self, network: &Network<F>, what: &'static str) -> Result<()> {
-        if self.rows() == 0 {
+        if self.shape().first() == Some(&0) {
             return Err(Error::EmptyData { what });
         }
         let spec = network.input_spec();
@@ -75,7 +75,7 @@ impl<F: Float> Inputs<F> {
             });
         }
         match self {
-            Self::Float(x) => check_finite(x, what),
+            Self::Float(x) => check_finite(x, what, "data"),
             Self::Index(_) => Ok(()),
         }
     }
@@ -100,7 +100,7 @@ impl<F: Float> IntoInputs<F> for &Inputs<F> {
 }
 
 /// Refuses NaN and infinities, naming the row and the feature.
-fn check_finite<F: Float>(x: &Tensor<F>, what: &'static str) -> Result<()> {
+fn check_finite<F: Float>(x: &Tensor<F>, what: &'static str, part: &'static str) -> Result<()> {
     if x.is_all_finite() {
         return Ok(());
     }
@@ -109,6 +109,7 @@ fn check_finite<F: Float>(x: &Tensor<F>, what: &'static str) -> Result<()> {
     let found = x.iter().nth(position).map_or(f64::NAN, Float::to_f64);
     Err(Error::NotFinite {
         what,
+        part,
         row: position / per_row,
         feature: position % per_row,
         found,
@@ -161,7 +162,7 @@ impl<F: Float> Samples<F> {
         }
         let output = network.output_spec();
         match &self.targets {
-            Target::Float(y) => check_finite(y, what),
+            Target::Float(y) => check_finite(y, what, "targets"),
             Target::Index(y) => {
                 let classes = output.shape.last().copied().unwrap_or(1).max(2);
                 let wrong = y

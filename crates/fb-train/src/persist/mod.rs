@@ -3,6 +3,8 @@
 mod difference;
 mod network;
 mod resume;
+mod settings;
 mod tensors;
 
 pub use network::NetworkFile;
+pub(crate) use settings::FitSettings;

@@ -87,7 +87,8 @@ impl<F: Float> NetworkFile for Network<F> {
         }
         network.params_mut().load_state_dict(&values)?;
         for name in file.metadata(FROZEN).unwrap_or_default().lines() {
-            network.params_mut().freeze(name)?;
+            let frozen = network.params_mut().freeze(name);
+            frozen.map_err(|cause| content(path, cause))?;
         }
         Ok(network)
     }
@@ -111,8 +112,17 @@ fn build<F: Float>(
         .iter()
         .flat_map(|(_, tensor)| Some(tensor.shape().elements()))
         .fold(0, usize::saturating_add);
-    let topology = Topology::from_json(json, registry)?;
-    Ok(Network::build_within(topology, numbers)?)
+    Topology::from_json(json, registry)
+        .and_then(|topology| Network::build_within(topology, numbers))
+        .map_err(|cause| content(path, cause))
+}
+
+/// Says in which file it is.
+pub(super) fn content(path: &Path, cause: fb_nn::Error) -> Error {
+    Error::FileContent {
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 /// The values of all parameters of a network from tensors whose names start with `prefix`.

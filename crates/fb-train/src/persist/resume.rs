@@ -1,7 +1,8 @@
 //! The whole state of training in one checkpoint, and the way back into it.
 
 use super::difference;
-use super::network::state;
+use super::network::{content, state};
+use super::settings::{FitSettings, SETTINGS};
 use super::tensors::{fetch, store};
 use crate::callback::Callback;
 use crate::checkpoint::{Checkpoint, OptimizerRecord, TrainingProgress};
@@ -18,6 +19,9 @@ use std::path::Path;
 const PARAMS: &str = "params/";
 const OPTIMIZER: &str = "optimizer/";
 
+/// More epochs or steps than any training makes: what counts on from a larger number could overflow.
+const MOST_COUNTED: u64 = 1 << 48;
+
 /// Where the parameters that a callback keeps stand.
 fn callback_prefix(index: usize) -> String {
     format!("callbacks/{index}/")
@@ -32,13 +36,15 @@ impl<F: Float> Model<F> {
     /// # Errors
     /// The file cannot be written.
     pub fn save_checkpoint(&self, path: impl AsRef<Path>, history: &History) -> Result<()> {
-        self.checkpoint_with(path.as_ref(), history, &[])
+        self.checkpoint_with(path.as_ref(), history, &[], None)
     }
 
     /// Goes back to where a checkpoint was written; returns the history until then.
     ///
-    /// The model must have been built and compiled as it was then. What callbacks remembered is left in the file, since
-    /// a model has none: [`Fit::resume`](crate::Fit::resume) gives it back to them. On an error nothing has changed.
+    /// The network must have been built as it was then, with the same seed, and compiled with the same optimizer. Its
+    /// settings, the loss and the options of `fit` may be others: this is the way to go on differently, while
+    /// [`Fit::resume`](crate::Fit::resume) refuses that. What callbacks remembered is left in the file, since a model has
+    /// none. On an error nothing has changed.
     ///
     /// # Errors
     /// The file cannot be read, is not a checkpoint or is damaged, or is of another architecture, seed or optimizer.
@@ -54,11 +60,13 @@ impl<F: Float> Model<F> {
         path: &Path,
         history: &History,
         callbacks: &[Box<dyn Callback<F>>],
+        fit: Option<&FitSettings>,
     ) -> Result<()> {
         let named = self
             .optimizer_state
             .to_named(&*self.optimizer, self.params());
         let mut file = ModelFile::new(self.network.topology().to_json()?.to_string());
+        file.set_metadata(SETTINGS, self.settings(fit)?.to_string())?;
         let tensors = file.tensors_mut();
         for (_, param) in self.params().iter() {
             tensors.insert(format!("{PARAMS}{}", param.name()), store(&param.value));
@@ -88,15 +96,25 @@ impl<F: Float> Model<F> {
         checkpoint.save(path)
     }
 
-    /// [`Model::resume`] for a training with these callbacks, which must be those that the checkpoint was written with:
-    /// without one of them, training would not go on as it would have without the interruption.
+    /// [`Model::resume`] for a training with these callbacks and settings, which must be those that the checkpoint was
+    /// written with: with others, training would not go on as it would have without the interruption.
     pub(crate) fn resume_from(
         &mut self,
         path: &Path,
         callbacks: &mut [Box<dyn Callback<F>>],
+        fit: &FitSettings,
     ) -> Result<History> {
         let checkpoint = Checkpoint::load(path)?;
         self.check_same(&checkpoint, path)?;
+        if let Some(difference) = self.other_settings(fit, &checkpoint, path)? {
+            return Err(misfit(
+                path,
+                &difference.path,
+                difference.expected,
+                difference.found,
+                "train as it was; or, to go on differently, call Model::resume and then fit without .resume()",
+            ));
+        }
         if checkpoint.callbacks.len() != callbacks.len() {
             return Err(misfit(
                 path,
@@ -137,6 +155,7 @@ impl<F: Float> Model<F> {
 
     /// Refuses a checkpoint of another training.
     fn check_same(&self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+        check_counters(checkpoint, path)?;
         // The seed is a part of the architecture too, but has a way out of its own.
         let seed = self.network.topology().seed;
         if checkpoint.seed != seed {
@@ -188,11 +207,8 @@ impl<F: Float> Model<F> {
             steps: checkpoint.optimizer.steps.clone(),
             slots,
         };
-        Ok(OptimizerState::from_named(
-            &named,
-            &*self.optimizer,
-            self.params(),
-        )?)
+        OptimizerState::from_named(&named, &*self.optimizer, self.params())
+            .map_err(|cause| content(path, cause))
     }
 
     /// The parameters that a callback had kept, if any.
@@ -207,6 +223,23 @@ impl<F: Float> Model<F> {
             return Ok(None);
         }
         state(&self.network, tensors, prefix, path).map(Some)
+    }
+}
+
+/// Refuses a file whose counters nobody has counted to.
+fn check_counters(checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+    let progress = &checkpoint.progress;
+    let counters = [progress.epoch, progress.step, progress.batch];
+    let mut counted = counters.iter().chain(checkpoint.optimizer.steps.values());
+    match counted.find(|&&count| count > MOST_COUNTED) {
+        None => Ok(()),
+        Some(count) => Err(Error::Damaged {
+            path: path.to_owned(),
+            part: "state section",
+            expected: format!("epochs and steps up to {MOST_COUNTED}"),
+            found: count.to_string(),
+            help: "resume from an older checkpoint; this one was changed after it was written",
+        }),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn save(drawing: &impl Draw, path: &Path) -> Result<()> {
             ));
         }
     };
-    write_atomic(path, |writer| writer.write_all(&bytes))
+    Ok(write_atomic(path, |writer| writer.write_all(&bytes))?)
 }
 
 fn foreign(path: &Path, found: String, help: &'static str) -> Error {

@@ -93,6 +93,12 @@ fn names(topology: &Topology) -> Result<()> {
                 "these have a meaning in parameter paths",
             );
         }
+        if node.name.contains(char::is_control) {
+            return wrong(
+                "has a name with a line break, a tab or the like in it",
+                "names stand on one line in summaries and files",
+            );
+        }
         if !seen.insert(&node.name) {
             return wrong("is declared twice", "give each layer a name of its own");
         }

@@ -18,7 +18,7 @@ mod softmax;
 pub(crate) use backward::{Gradients, Saved, backward};
 pub(crate) use forward::forward;
 
-use super::gemm::{DIRECT_ROWS, MatMut, MatRef, Start, Update, product_here};
+use super::gemm::{DIRECT_ROWS, MatMut, MatRef, Start, Update, product_unsplit};
 use crate::element::Float;
 use softmax::{LANES, Seen};
 use std::ops::Range;
@@ -253,7 +253,7 @@ fn multiply<F: Float>(
             columns,
             row_stride: stride,
         };
-        product_here(left, right, update, out);
+        product_unsplit(left, right, update, out);
     }
 }
 
@@ -269,7 +269,7 @@ fn multiply_transposed<F: Float>(
         ..Update::ADD
     };
     let out = MatMut::row_major(out, left.columns, right.columns);
-    product_here(left.transposed(), right, update, out);
+    product_unsplit(left.transposed(), right, update, out);
 }
 
 /// A matrix with rows of `stride` numbers from the start of a slice.

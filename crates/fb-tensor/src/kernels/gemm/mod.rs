@@ -91,15 +91,13 @@ fn check_products<F: Float>(
 }
 
 /// [`product`] on this thread alone: for callers that have split their work already. The bits are the same.
-pub(crate) fn product_here<F: Float>(
+pub(crate) fn product_unsplit<F: Float>(
     a: MatRef<'_, F>,
     b: MatRef<'_, F>,
     update: Update<'_, F>,
     c: MatMut<'_, F>,
 ) {
-    check_factors(&a, &b, &c);
-    update.check(c.rows, c.columns);
-    blocked::product(&[(a, b)], &update, output(c));
+    products_unsplit(&[(a, b)], update, c);
 }
 
 /// Copies a matrix to rows of `stride` elements, zeros beyond its columns.

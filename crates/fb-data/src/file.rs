@@ -1,4 +1,4 @@
-//! Writing a file whole or not at all, and reading it whole.
+//! Files whole or not at all: what every source, table, model and plot is read and written with.
 
 use crate::error::{Error, Result};
 use std::fs::{self, File};
@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 ///
 /// The bytes go to a temporary file in the same folder, which is flushed to the disk and then renamed over `path`; the
 /// rename is flushed too. If `write` fails, `path` is untouched and the temporary file is gone. A symbolic link is
-/// followed, and the permissions of a file that is replaced are kept.
+/// followed, and the permissions of a file that is replaced are kept. A device or a pipe, such as `/dev/stdout`, is
+/// written to as it is: there is nothing to replace.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
 /// let path = folder.path().join("note.txt");
-/// fb_train::file::write_atomic(&path, |writer| writer.write_all(b"all of it"))?;
+/// fb_data::file::write_atomic(&path, |writer| writer.write_all(b"all of it"))?;
 /// assert_eq!(std::fs::read(&path)?, b"all of it");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -41,7 +42,11 @@ pub fn write_atomic(
 }
 
 /// All bytes of a file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// The file does not exist or cannot be read.
+pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
+    let path = path.as_ref();
     fs::read(path).map_err(|source| Error::File {
         action: "read",
         path: path.to_path_buf(),
@@ -56,6 +61,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     // Renaming over a symbolic link would replace the link, not what it points to.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let old = fs::metadata(&target).ok();
+    if old.as_ref().is_some_and(is_special) {
+        let mut file = BufWriter::new(File::options().write(true).open(&target)?);
+        write(&mut file)?;
+        return file.flush();
+    }
     let folder = folder_of(&target);
     // Made by ourselves: the crate's own way marks errors with the temporary name, which nobody asked for, and makes files
     // private, while these become ordinary files.
@@ -67,12 +78,17 @@ fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);
-    if let Ok(old) = fs::metadata(&target) {
+    if let Some(old) = old {
         temporary.as_file().set_permissions(old.permissions())?;
     }
     temporary.as_file().sync_all()?;
     temporary.persist(&target)?;
     sync_folder(&folder)
+}
+
+/// Whether this is neither a file nor a folder: a rename would take a device or a pipe away from everybody.
+fn is_special(metadata: &fs::Metadata) -> bool {
+    !metadata.is_file() && !metadata.is_dir()
 }
 
 /// The folder that holds the file.
@@ -138,6 +154,20 @@ mod tests {
         // The temporary file in the same folder is nobody's business.
         assert!(text.contains("no/such/file\n"), "{text}");
         assert_eq!(text.matches("no/such").count(), 1, "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_stays() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        write_atomic(&link, |writer| writer.write_all(b"gone")).unwrap();
+        let kind = fs::metadata("/dev/null").unwrap().file_type();
+        assert!(kind.is_char_device());
+        assert_eq!(fs::read(&link).unwrap(), b"");
+        assert_eq!(names(folder.path()), ["null"]);
     }
 
     #[cfg(unix)]

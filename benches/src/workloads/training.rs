@@ -1,68 +1,22 @@
-//! The workloads that are compared with other libraries: names, shapes and losses are those of the programs in
-//! `benches/peers`, where each is defined for PyTorch, JAX and others.
-//!
-//! A training step is forward, loss, backward and Adam with learning rate 0.001.
+//! Training steps of networks.
 
+use super::{Floor, Step, Workload, normal};
 use fb::nn::feedback::schedule::Unroll;
 use fb::nn::layers::{Activation, Dense};
-use fb::nn::loss::{BinaryCrossentropy, CrossEntropy};
+use fb::nn::loss::{BinaryCrossentropy, CrossEntropy, MeanSquaredError};
 use fb::nn::optim::Adam;
 use fb::nn::{Loss, Sequential};
 use fb::tensor::Tensor;
 use fb::tensor::random::Key;
 use fb::train::{Compile, Inputs, Model, Samples};
 
-/// A named piece of work: making it gives the step to be timed.
-pub struct Workload {
-    /// The name, as on the command line and in the peers' programs.
-    pub name: &'static str,
-    make: fn() -> fb::Result<Step>,
-}
-
-/// One repetition of a workload.
-pub type Step = Box<dyn FnMut() + Send>;
-
-impl Workload {
-    /// Sets the workload up.
-    ///
-    /// # Errors
-    /// A network of the workload cannot be built.
-    pub fn prepare(&self) -> fb::Result<Step> {
-        (self.make)()
-    }
-}
-
-/// All workloads.
-pub const ALL: [Workload; 5] = [
-    Workload {
-        name: "xor_step",
-        make: xor_step,
-    },
-    Workload {
-        name: "mlp",
-        make: mlp,
-    },
-    Workload {
-        name: "feedback",
-        make: feedback,
-    },
-    Workload {
-        name: "gemm_256",
-        make: || Ok(gemm(256)),
-    },
-    Workload {
-        name: "gemm_1024",
-        make: || Ok(gemm(1024)),
-    },
-];
-
-/// The workload of this name.
-pub fn find(name: &str) -> Option<&'static Workload> {
-    ALL.iter().find(|workload| workload.name == name)
-}
-
-fn normal<const N: usize>(shape: [usize; N], seed: u64) -> Tensor {
-    Tensor::normal(shape, 0.0, 1.0, &mut Key::new(seed).rng())
+pub(super) fn all() -> Vec<Workload> {
+    vec![
+        Workload::new("xor_step", Floor::dense_chain(1, &[2, 2, 2, 1]), xor_step),
+        Workload::new("mlp", Floor::dense_chain(128, &[784, 512, 512, 10]), mlp),
+        Workload::new("deep_small", Floor::dense_chain(8, &[16; 33]), deep_small),
+        Workload::new("feedback", feedback_floor(), feedback),
+    ]
 }
 
 /// Class labels 0 … 9.
@@ -109,6 +63,30 @@ fn mlp() -> fb::Result<Step> {
     train(network, CrossEntropy, samples)
 }
 
+/// 32 layers of 16 units, tanh after each but the last, 8 samples: what a layer costs beside its arithmetic.
+fn deep_small() -> fb::Result<Step> {
+    let hidden = |at| {
+        (
+            format!("hidden{at}"),
+            Dense::new(16).activation(Activation::Tanh),
+        )
+    };
+    let network = (1..32)
+        .map(hidden)
+        .fold(Sequential::input([16]), |network, (name, layer)| {
+            network.layer(&name, layer)
+        })
+        .layer("output", Dense::new(16));
+    let samples = Samples {
+        inputs: Inputs::Float(normal([8, 16], 1)),
+        targets: normal([8, 16], 2).into(),
+    };
+    train(network, MeanSquaredError, samples)
+}
+
+/// The iterations of `feedback`.
+const ITERATIONS: u64 = 20;
+
 /// 64 → 128 → 128 → 10 with output → hidden1 and hidden2 → hidden1, 20 iterations, 32 samples.
 fn feedback() -> fb::Result<Step> {
     let network = Sequential::input([64])
@@ -117,7 +95,7 @@ fn feedback() -> fb::Result<Step> {
         .layer("output", Dense::new(10))
         .feedback("output", "hidden1")
         .feedback("hidden2", "hidden1")
-        .schedule(Unroll::iterations(20));
+        .schedule(Unroll::iterations(ITERATIONS as usize));
     let samples = Samples {
         inputs: Inputs::Float(normal([32, 64], 2)),
         targets: labels(32).into(),
@@ -125,9 +103,13 @@ fn feedback() -> fb::Result<Step> {
     train(network, CrossEntropy, samples)
 }
 
-fn gemm(n: usize) -> Step {
-    let (a, b) = (normal([n, n], 3), normal([n, n], 4));
-    Box::new(move || {
-        std::hint::black_box(a.matmul(&b));
-    })
+/// The input's part once, hidden2 and the output in each iteration, what is fed back in each but the first, where it is 0.
+fn feedback_floor() -> Floor {
+    let once = Floor::product(32, 64, 128) * 2;
+    let forward = Floor::product(32, 128, 128) + Floor::product(32, 128, 10);
+    let back = Floor::product(32, 10, 128) + Floor::product(32, 128, 128);
+    let weights = 64 * 128 + 2 * 128 * 128 + 2 * 128 * 10;
+    once + forward * 3 * ITERATIONS
+        + back * 3 * (ITERATIONS - 1)
+        + Floor::adam(weights + 128 + 128 + 10)
 }

@@ -1,0 +1,24 @@
+//! One pass over 4 M numbers, no gradient.
+
+use super::{Floor, Step, Workload, normal};
+use fb::tensor::Tensor;
+
+const ROWS: usize = 4096;
+const COLUMNS: usize = 1024;
+
+pub(super) fn all() -> Vec<Workload> {
+    vec![
+        pass("softmax_4m", |x| x.softmax(1)),
+        pass("tanh_4m", |x| x.tanh()),
+    ]
+}
+
+fn pass(name: &str, function: fn(&Tensor) -> Tensor) -> Workload {
+    Workload::new(name, Floor::pass((ROWS * COLUMNS) as u64), move || {
+        let x = normal([ROWS, COLUMNS], 5);
+        let step: Step = Box::new(move || {
+            std::hint::black_box(function(&x));
+        });
+        Ok(step)
+    })
+}
