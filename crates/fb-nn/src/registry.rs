@@ -3,14 +3,14 @@
 use crate::error::{Error, Result};
 use crate::feedback::schedule::{AnySchedule, Schedule, Unroll};
 use crate::loss::Loss;
-use crate::module::{AnyLayer, Layer};
+use crate::module::{AnyLayer, Layer, LayerKinds};
 use fb_tensor::Float;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-type Reader<T> = fn(&str, serde_json::Value) -> Result<Arc<T>>;
+type Reader<T> = fn(&str, serde_json::Value, &Registry) -> Result<Arc<T>>;
 type LossReader<F> = fn(&str, &'static str, serde_json::Value) -> Result<Box<dyn Loss<F>>>;
 
 /// A loss has no element type, but an object of it has: one reader for each.
@@ -56,15 +56,17 @@ impl Registry {
 
     /// Adds a kind of layer, or replaces the one of the same name.
     pub fn register_layer<L: Layer>(&mut self) -> &mut Self {
-        self.layers.insert(L::KIND, |place, config| {
-            Ok(Arc::new(read::<L>(place, L::KIND, config)?))
+        self.layers.insert(L::KIND, |place, config, registry| {
+            let mut layer = read::<L>(place, L::KIND, config)?;
+            layer.resolve(place, registry)?;
+            Ok(Arc::new(layer))
         });
         self
     }
 
     /// Adds a kind of schedule, or replaces the one of the same name.
     pub fn register_schedule<S: Schedule>(&mut self) -> &mut Self {
-        self.schedules.insert(S::KIND, |place, config| {
+        self.schedules.insert(S::KIND, |place, config, _| {
             Ok(Arc::new(read::<S>(place, S::KIND, config)?))
         });
         self
@@ -103,7 +105,7 @@ impl Registry {
         kind: &str,
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
-        find(&self.layers, place, kind)?(place, config)
+        find(&self.layers, place, kind)?(place, config, self)
     }
 
     /// A schedule from its kind and configuration; `place` says where they stand, for messages.
@@ -116,7 +118,7 @@ impl Registry {
         kind: &str,
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnySchedule>> {
-        find(&self.schedules, place, kind)?(place, config)
+        find(&self.schedules, place, kind)?(place, config, self)
     }
 
     /// A loss from its kind and settings; `place` says where they stand, for messages.
@@ -153,6 +155,17 @@ impl Registry {
             .downcast_mut::<Option<Box<dyn Loss<F>>>>()
             .and_then(Option::take);
         Ok(found.expect("F is f32 or f64"))
+    }
+}
+
+impl LayerKinds for Registry {
+    fn layer(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyLayer>> {
+        Self::layer(self, place, kind, config)
     }
 }
 

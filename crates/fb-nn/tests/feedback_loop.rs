@@ -78,14 +78,14 @@ fn by_hand(network: &Network<f64>, x: &Tensor<f64>, iterations: usize) -> Vec<Te
     };
     let batch = x.dim(0);
     let before = dense("before", x).tanh();
-    let (mut second, mut third) = (vec![Tensor::zeros_of([batch, 6])], vec![]);
+    let (mut second, mut third) = (vec![Tensor::<f64>::zeros_of([batch, 6])], vec![]);
     let start = p("feedback/third->second/initial").broadcast_to([batch, 2]);
     let mut outputs = Vec::new();
     for k in 0..iterations {
         let last_third = third
             .last()
             .cloned()
-            .unwrap_or_else(|| Tensor::zeros_of([batch, 2]));
+            .unwrap_or_else(|| Tensor::<f64>::zeros_of([batch, 2]));
         let last_second = second.last().unwrap().clone();
         let mut u =
             dense("first", &before) + &last_third.matmul(&p("feedback/third->first/weight"));
@@ -142,7 +142,7 @@ fn feedback_into_the_input_joins_it() {
     );
     let p = |name: &str| network.params().by_name(name).unwrap().value.clone();
     let x: Tensor<f64> = random([4, 3], 2);
-    let mut output = Tensor::zeros_of([4, 2]);
+    let mut output = Tensor::<f64>::zeros_of([4, 2]);
     for _ in 0..3 {
         let joined = &x + &output.matmul(&p("feedback/output->input/weight"));
         let hidden = (joined.matmul(&p("hidden/weight")) + &p("hidden/bias")).tanh();

@@ -3,13 +3,14 @@
 use fb_autograd::gradcheck::gradcheck;
 use fb_autograd::{Tape, Var};
 use fb_nn::init::Initializer;
-use fb_nn::layers::{Activation, Dense, Dropout, Flatten, Reshape};
+use fb_nn::layers::*;
 use fb_nn::module::{AnyLayer, Scope, Spec, ValueKind};
-use fb_nn::{Context, Mode, Registry, Value};
+use fb_nn::{Context, Layer, Mode, Registry, Value};
 use fb_tensor::Tensor;
 use fb_tensor::random::Key;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const ACTIVATIONS: [Activation; 13] = [
@@ -28,76 +29,211 @@ const ACTIVATIONS: [Activation; 13] = [
     Activation::LogSoftmax,
 ];
 
-/// Every layer with a shape per sample that it takes.
+fn any(layer: impl Layer) -> Arc<dyn AnyLayer> {
+    Arc::new(layer)
+}
+
+/// Every layer that takes one tensor of numbers, with a shape per sample that it takes.
 fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
-    let mut layers: Vec<(Arc<dyn AnyLayer>, Vec<usize>)> = vec![
-        (Arc::new(Dense::new(4)), vec![3]),
-        (Arc::new(Dense::new(2).bias(false)), vec![2, 3]),
+    let tanh = Activation::Tanh;
+    let block = Residual::new()
+        .layer("wide", Dense::new(5).activation(tanh))
+        .layer("norm", LayerNorm::new())
+        .layer("narrow", Dense::new(3))
+        .activation(tanh);
+    let shortcut = Residual::new()
+        .layer("conv", Conv2d::new(3, [3, 3]).stride([2, 2]).same())
+        .shortcut("fit", Conv2d::new(3, [1, 1]).stride([2, 2]).bias(false));
+    let skip = Skip::new()
+        .layer("drop", Dropout::new(0.3))
+        .layer("hidden", Dense::new(2).activation(tanh));
+    let mut layers = vec![
+        (any(Dense::new(4)), vec![3]),
+        (any(Dense::new(2).bias(false)), vec![2, 3]),
         (
-            Arc::new(
-                Dense::new(5)
-                    .weight_init(Initializer::orthogonal())
-                    .bias_init(Initializer::Constant(0.1)),
-            ),
+            any(Dense::new(5)
+                .weight_init(Initializer::orthogonal())
+                .bias_init(Initializer::Constant(0.1))),
             vec![3],
         ),
-        (Arc::new(Dropout::new(0.4)), vec![2, 5]),
-        (Arc::new(Flatten), vec![2, 3]),
-        (Arc::new(Reshape::new([3, 1, 2])), vec![2, 3]),
+        (any(Dropout::new(0.4)), vec![2, 5]),
+        (any(Flatten), vec![2, 3]),
+        (any(Reshape::new([3, 1, 2])), vec![2, 3]),
+        (any(BatchNorm::new()), vec![3]),
+        (
+            any(BatchNorm::new().scale(false).bias(false)),
+            vec![2, 2, 3],
+        ),
+        (any(LayerNorm::new()), vec![2, 4]),
+        (any(LayerNorm::new().scale(false)), vec![4]),
+        (any(RmsNorm::new()), vec![2, 4]),
+        (any(RmsNorm::new().scale(false).epsilon(0.1)), vec![4]),
+        (any(GroupNorm::new(2)), vec![2, 2, 4]),
+        (any(GroupNorm::new(4).bias(false)), vec![3, 4]),
+        (any(Conv1d::new(3, [2]).activation(tanh)), vec![4, 2]),
+        (
+            any(Conv1d::new(2, [3]).stride([2]).same().groups(2).bias(false)),
+            vec![5, 2],
+        ),
+        (any(Conv2d::new(3, [2, 3]).activation(tanh)), vec![3, 4, 2]),
+        (
+            any(Conv2d::new(2, [3, 3])
+                .stride([2, 1])
+                .dilation([1, 2])
+                .same()),
+            vec![4, 5, 1],
+        ),
+        (
+            any(DepthwiseConv2d::new([2, 2]).multiplier(2)),
+            vec![3, 3, 2],
+        ),
+        (
+            any(ConvTranspose1d::new(3, [3]).stride([2]).same()),
+            vec![3, 2],
+        ),
+        (
+            any(ConvTranspose2d::new(2, [2, 3])
+                .stride([2, 2])
+                .activation(tanh)),
+            vec![2, 3, 2],
+        ),
+        (any(MaxPool1d::new([2])), vec![5, 2]),
+        (any(MaxPool2d::new([2, 2]).stride([1, 2])), vec![4, 5, 2]),
+        (any(AvgPool1d::new([3]).stride([1])), vec![5, 2]),
+        (any(AvgPool2d::new([2, 2])), vec![4, 5, 2]),
+        (any(AdaptiveAvgPool2d::new([2, 3])), vec![3, 5, 2]),
+        (any(AdaptiveMaxPool2d::new([2, 2])), vec![3, 5, 2]),
+        (any(GlobalAvgPool), vec![2, 3, 2]),
+        (any(GlobalMaxPool), vec![4, 2]),
+        (any(Resize::by([2, 1])), vec![2, 3, 2]),
+        (any(Resize::to([3, 5]).bilinear()), vec![2, 3, 2]),
+        (any(Resize::to([3, 5]).align_corners()), vec![2, 3, 1]),
+        (any(LearnedPositions::new()), vec![3, 4]),
+        (any(SinusoidalPositions), vec![3, 5]),
+        (
+            any(FeedForward::new(6).activation(Activation::GeluTanh)),
+            vec![2, 3],
+        ),
+        (any(FeedForward::swiglu(5).dropout(0.2)), vec![3]),
+        (any(block), vec![2, 3]),
+        (any(shortcut), vec![4, 4, 2]),
+        (any(skip), vec![3]),
     ];
     for activation in ACTIVATIONS {
-        layers.push((Arc::new(activation), vec![2, 3]));
-        layers.push((Arc::new(Dense::new(4).activation(activation)), vec![3]));
+        layers.push((any(activation), vec![2, 3]));
+        layers.push((any(Dense::new(4).activation(activation)), vec![3]));
     }
     layers
 }
 
+/// A layer with a shape per sample for each of its inputs.
+type WithShapes = (Arc<dyn AnyLayer>, Vec<Vec<usize>>);
+
+/// Layers that take sequences, alone or with a context.
+fn sequence_layers() -> Vec<WithShapes> {
+    let (x, context) = (vec![3, 4], vec![2, 6]);
+    let attention = MultiHeadAttention::new(2);
+    vec![
+        (any(attention), vec![x.clone()]),
+        (any(attention.causal().rotary(100.0)), vec![x.clone()]),
+        (
+            any(attention.key_value_heads(1).head_width(3)),
+            vec![x.clone()],
+        ),
+        (any(attention.bias(false)), vec![x.clone(), context.clone()]),
+        (
+            any(TransformerBlock::encoder(2).post_norm()),
+            vec![x.clone()],
+        ),
+        (
+            any(TransformerBlock::decoder(2).dropout(0.2).hidden(5)),
+            vec![x.clone()],
+        ),
+        (
+            any(TransformerBlock::decoder(2)
+                .rms_norm()
+                .swiglu(5)
+                .rotary(50.0)
+                .bias(false)),
+            vec![x.clone()],
+        ),
+        (
+            any(TransformerDecoderBlock::new(2)),
+            vec![x.clone(), context.clone()],
+        ),
+        (
+            any(TransformerDecoderBlock::new(2)
+                .post_norm()
+                .rms_norm()
+                .hidden(5)),
+            vec![x, context],
+        ),
+    ]
+}
+
+/// All of them, with their inputs.
+fn all_layers() -> Vec<(Arc<dyn AnyLayer>, Vec<Spec>)> {
+    let one = layers()
+        .into_iter()
+        .map(|(layer, shape)| (layer, vec![Spec::float(&*shape)]));
+    let several = sequence_layers().into_iter().map(|(layer, shapes)| {
+        let specs = shapes.iter().map(|shape| Spec::float(&**shape));
+        (layer, specs.collect())
+    });
+    one.chain(several).collect()
+}
+
 #[test]
 fn gradients_agree_with_differences() {
-    for (layer, shape) in layers() {
+    for (layer, specs) in all_layers() {
         let mut scope = Scope::<f64>::new(Key::new(1));
         scope.enter("layer");
-        let built = layer.build(&mut scope, &[Spec::float(&*shape)]).unwrap();
+        let built = layer.build(&mut scope, &specs).unwrap();
         let params = scope.into_params();
-        let mut extents = vec![2];
-        extents.extend(shape);
-        let mut inputs = vec![Tensor::normal(extents, 0.0, 1.0, &mut Key::new(2).rng())];
-        inputs.extend(params.iter().map(|(_, param)| param.value.clone()));
+        let mut rng = Key::new(2).rng();
+        let mut values: Vec<Tensor<f64>> = specs
+            .iter()
+            .map(|spec| Tensor::normal(spec.shape.with_inserted(0, 2), 0.0, 1.0, &mut rng))
+            .collect();
+        let trained: Vec<_> = params.iter().filter(|(_, p)| p.trainable()).collect();
+        // Away from the start, where biases are zero and norms do not scale.
+        values.extend(trained.iter().map(|(_, param)| {
+            let noise = Tensor::normal(*param.value.shape(), 0.0, 0.2, &mut rng);
+            &param.value + &noise
+        }));
         let forward = |vars: &[Var<f64>]| {
             let tape = vars[0].tape().unwrap_or_else(Tape::no_grad);
             let mut cx = Context::train(&params, tape, Key::new(3), 0);
             cx.enter_layer("layer");
-            params
+            let (inputs, weights) = vars.split_at(specs.len());
+            trained
                 .iter()
-                .zip(&vars[1..])
-                .for_each(|((id, _), var)| cx.bind(id, var.clone()));
-            built
-                .module
-                .as_simple()
-                .unwrap()
-                .forward(&mut cx, &vars[0])
-                .unwrap()
+                .zip(weights)
+                .for_each(|((id, _), var)| cx.bind(*id, var.clone()));
+            let inputs: Vec<Value<f64>> = inputs.iter().cloned().map(Value::Float).collect();
+            let output = built.module.forward(&mut cx, &inputs).unwrap().remove(0);
+            output.as_float().unwrap().clone()
         };
-        let output = forward(
-            &inputs
-                .iter()
-                .cloned()
-                .map(Var::constant)
-                .collect::<Vec<_>>(),
-        );
+        let constants: Vec<_> = values.iter().cloned().map(Var::constant).collect();
         assert_eq!(
-            output.dims()[1..],
+            forward(&constants).dims()[1..],
             *built.output.shape,
             "{layer:?} infers its shape"
         );
-        gradcheck(forward, &inputs).unwrap_or_else(|error| panic!("{layer:?}: {error}"));
+        gradcheck(forward, &values).unwrap_or_else(|error| panic!("{layer:?}: {error}"));
     }
 }
 
 #[test]
 fn configurations_survive_files() {
     let registry = Registry::builtin();
-    for (layer, _) in layers() {
+    let mut tested = BTreeSet::new();
+    let tokens = [
+        any(Embedding::new(7, 3).padding(2)),
+        any(TiedOutput::to("tokens").bias(true)),
+    ];
+    let with_tokens = tokens.into_iter().map(|layer| (layer, Vec::new()));
+    for (layer, _) in all_layers().into_iter().chain(with_tokens) {
         let text = layer.config().unwrap().to_string();
         let read = registry
             .layer(
@@ -107,12 +243,10 @@ fn configurations_survive_files() {
             )
             .unwrap();
         assert_eq!(format!("{read:?}"), format!("{layer:?}"));
+        tested.insert(layer.kind());
     }
-    let known: Vec<_> = registry.layer_kinds().collect();
-    assert_eq!(
-        known,
-        ["Activation", "Dense", "Dropout", "Flatten", "Reshape"]
-    );
+    let known: BTreeSet<_> = registry.layer_kinds().collect();
+    assert_eq!(known, tested, "each kind is in the tables above");
 }
 
 #[test]
@@ -124,11 +258,14 @@ fn foreign_configurations_are_errors() {
             .unwrap_err()
             .to_string()
     };
+    let known: Vec<_> = registry.layer_kinds().collect();
     assert_eq!(
         error("Convolution", "{}"),
-        "layer \"x\" is of kind \"Convolution\", which is not registered\n  \
-         help: known kinds: Activation, Dense, Dropout, Flatten, Reshape; register yours and load with \
-         load_with(&registry)"
+        format!(
+            "layer \"x\" is of kind \"Convolution\", which is not registered\n  \
+             help: known kinds: {}; register yours and load with load_with(&registry)",
+            known.join(", ")
+        )
     );
     assert_eq!(
         error("Dropout", r#"{"rate": 0.1, "noise": 3}"#),

@@ -12,12 +12,18 @@ pub use fb_nn::init::Initializer;
 pub use fb_nn::layers::Activation::{
     self, Elu, Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
-pub use fb_nn::layers::{Dense, Dropout, Flatten, Reshape};
+pub use fb_nn::layers::{
+    AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d,
+    ConvTranspose1d, ConvTranspose2d, Dense, DepthwiseConv2d, Dropout, Embedding, FeedForward,
+    Flatten, GlobalAvgPool, GlobalMaxPool, GroupNorm, LayerNorm, LearnedPositions, MaxPool1d,
+    MaxPool2d, MultiHeadAttention, Reshape, Residual, Resize, RmsNorm, SinusoidalPositions, Skip,
+    TiedOutput, TransformerBlock, TransformerDecoderBlock,
+};
 pub use fb_nn::loss::{
     BinaryCrossentropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError,
 };
 pub use fb_nn::optim::{Adam, AdamW, Clip, Penalty, RmsProp, Sgd};
-pub use fb_tensor::Tensor;
+pub use fb_tensor::{Padding, Tensor};
 pub use fb_train::history::History;
 pub use fb_train::metrics::{Accuracy, ConfusionMatrix, F1, Precision, Recall};
 pub use fb_train::progress::Verbosity;

@@ -4,7 +4,7 @@ use super::network::Network;
 use super::schedule::{AnySchedule, Schedule, Unroll};
 use super::topology::{Combine, Edge, Initial, Node, Projection, Topology};
 use crate::error::{Error, Result};
-use crate::module::{AnyLayer, Layer, Spec};
+use crate::module::{AnyLayer, Layer, Spec, ValueKind};
 use fb_tensor::{Float, Shape};
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Sequential {
     input: Vec<usize>,
+    /// Numbers or indices.
+    kind: ValueKind,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
     schedule: Option<Arc<dyn AnySchedule>>,
@@ -41,9 +43,33 @@ pub struct Sequential {
 impl Sequential {
     /// Starts a chain whose input has this shape per sample (without the batch axis).
     pub fn input(shape: impl AsRef<[usize]>) -> Self {
-        let input = shape.as_ref().to_vec();
+        Self::of(ValueKind::Float, shape.as_ref())
+    }
+
+    /// Starts a chain whose input is indices of this shape per sample, such as the tokens of a text `[time]`; `[]` is one
+    /// index a sample. The first layer is an [`Embedding`](crate::layers::Embedding), or another that takes indices.
+    ///
+    /// ```
+    /// use fb_nn::{Context, Sequential};
+    /// use fb_nn::layers::{Dense, Embedding};
+    /// use fb_tensor::Tensor;
+    /// let network = Sequential::indices([5])
+    ///     .layer("tokens", Embedding::new(100, 8))
+    ///     .layer("scores", Dense::new(100))
+    ///     .build()?;
+    /// let tokens = Tensor::from([[7_i64, 0, 99, 3, 3]]);
+    /// let y = network.forward(&mut Context::eval(network.params()), tokens)?;
+    /// assert_eq!(*y.shape(), [1, 5, 100]);
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    pub fn indices(shape: impl AsRef<[usize]>) -> Self {
+        Self::of(ValueKind::Index, shape.as_ref())
+    }
+
+    fn of(kind: ValueKind, input: &[usize]) -> Self {
         Self {
-            input,
+            input: input.to_vec(),
+            kind,
             nodes: Vec::new(),
             edges: Vec::new(),
             schedule: None,
@@ -65,8 +91,10 @@ impl Sequential {
 
     /// Adds a feedback edge from a layer to itself, an earlier layer, or `"input"`: through learned weights, added,
     /// with a delay of one iteration, starting from zeros. The methods [`identity`](Self::identity),
-    /// [`concat`](Self::concat), [`gate`](Self::gate), [`delay`](Self::delay) and [`initial`](Self::initial) change the
-    /// edge added last.
+    /// [`full`](Self::full), [`concat`](Self::concat), [`gate`](Self::gate), [`delay`](Self::delay) and
+    /// [`initial`](Self::initial) change the edge added last.
+    ///
+    /// Between maps of different size the default weights sample up or down too; [`Projection::Learned`] says how.
     #[must_use]
     pub fn feedback(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         self.edges.push(Edge::new(from, to));
@@ -77,6 +105,13 @@ impl Sequential {
     #[must_use]
     pub fn identity(self) -> Self {
         self.change_edge("identity", |edge| edge.projection = Projection::Identity)
+    }
+
+    /// The last feedback edge goes through a full matrix, from every feature of its source to every feature of its
+    /// destination: for maps, whose default is the same weights at each position, where each position should have its own.
+    #[must_use]
+    pub fn full(self) -> Self {
+        self.change_edge("full", |edge| edge.projection = Projection::Full)
     }
 
     /// The last feedback edge widens its destination's input instead of being added.
@@ -165,7 +200,10 @@ impl Sequential {
             return Err(misuse);
         }
         let topology = Topology {
-            input: Spec::float(Shape::try_new(&self.input)?),
+            input: Spec {
+                kind: self.kind,
+                shape: Shape::try_new(&self.input)?,
+            },
             nodes: self.nodes,
             edges: self.edges,
             schedule: self

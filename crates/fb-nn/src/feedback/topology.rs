@@ -2,7 +2,7 @@
 
 use super::schedule::AnySchedule;
 use crate::error::{Error, Result};
-use crate::module::{AnyLayer, Spec};
+use crate::module::{AnyLayer, Spec, ValueKind};
 use crate::registry::Registry;
 use fb_tensor::Shape;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,9 @@ pub enum Combine {
     Add,
     /// `[x, r]`: the layer's input gets wider by the fed-back features.
     Concat,
-    /// `u + σ(W_g [u, r] + b_g) · P(r)`: added like [`Combine::Add`], through a learned gate that starts nearly shut.
+    /// `u + σ(W_g [u, r] + b_g) · P(r)`: added like [`Combine::Add`], through a learned gate that starts nearly shut. Maps
+    /// have a gate at each position; where the source has other positions than the destination, the gate sees `P(r)` in
+    /// place of `r`.
     Gate,
 }
 
@@ -38,8 +40,22 @@ pub enum Combine {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Projection {
-    /// By a learned matrix.
+    /// By learned weights, the fewest that make sense of the two shapes:
+    ///
+    /// | source → destination | weights | what they do |
+    /// |---|---|---|
+    /// | `[…, c]` → `[…, d]`, the same positions | `[c, d]` | a matrix at each position (a 1×1 convolution) |
+    /// | `[c]` → `[h, w, d]` or `[t, d]` | `[c, d]` | the same addition at each position |
+    /// | `[h, w, c]` or `[t, c]` → `[d]` | `[c, d]` | a matrix on the average over positions |
+    /// | a map → one `r` times as large on each axis, `r` up to 4 | `[r, r, d, c]` | a transposed convolution with stride `r`: each position becomes a patch |
+    /// | a map → one `r` times as small | `[r, r, c, d]` | a convolution with stride `r`: each patch becomes a position |
+    /// | a map → another smaller one | `[c, d]` | averages over cells, then a matrix at each position |
+    /// | a map → one of other extents | `[c, d]` | a matrix at each position, then bilinear interpolation |
+    /// | `[t, c]` ↔ `[h, w, d]` with `t = h · w` | `[c, d]` | positions in row-major order, a matrix at each |
+    /// | other shapes | `[c, d]` | the average over positions, the same addition at each position |
     Learned,
+    /// By a learned matrix from all features of the source to all features of the destination.
+    Full,
     /// Not at all: the shapes must be equal.
     Identity,
 }
@@ -149,10 +165,45 @@ impl Topology {
 struct File {
     format: u32,
     input: Vec<usize>,
+    /// Left out for numbers.
+    #[serde(default, skip_serializing_if = "FileInput::is_numbers")]
+    input_kind: FileInput,
     layers: Vec<FileLayer>,
     feedback: Vec<Edge>,
     schedule: FileKind,
     seed: u64,
+}
+
+/// What the input is.
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FileInput {
+    #[default]
+    Numbers,
+    Indices,
+    Mask,
+}
+
+impl FileInput {
+    fn is_numbers(&self) -> bool {
+        *self == Self::Numbers
+    }
+
+    fn of(kind: ValueKind) -> Self {
+        match kind {
+            ValueKind::Float => Self::Numbers,
+            ValueKind::Index => Self::Indices,
+            ValueKind::Mask => Self::Mask,
+        }
+    }
+
+    fn kind(self) -> ValueKind {
+        match self {
+            Self::Numbers => ValueKind::Float,
+            Self::Indices => ValueKind::Index,
+            Self::Mask => ValueKind::Mask,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -194,6 +245,7 @@ impl Topology {
         let file = File {
             format: FORMAT,
             input: self.input.shape.to_vec(),
+            input_kind: FileInput::of(self.input.kind),
             layers,
             feedback: self.edges.clone(),
             schedule: FileKind {
@@ -235,7 +287,10 @@ impl Topology {
             })
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            input: Spec::float(Shape::try_new(&file.input)?),
+            input: Spec {
+                kind: file.input_kind.kind(),
+                shape: Shape::try_new(&file.input)?,
+            },
             nodes,
             edges: file.feedback,
             schedule: registry.schedule(

@@ -1,7 +1,7 @@
 //! Nonlinearities.
 
 use crate::error::{Error, Result};
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec};
+use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, Streaming, simple};
 use fb_autograd::Var;
 use fb_tensor::Float;
 use fb_tensor::ops::unary;
@@ -165,7 +165,7 @@ impl Layer for Activation {
             return Err(scope.error(Self::KIND, "a last axis to add up to 1", "[batch]", help));
         }
         Ok(Built {
-            module: Box::new(ActivationModule(*self)),
+            module: simple(ActivationModule(*self)),
             output: Spec::float(shape),
             sum: None,
             description: format!("Activation {self}"),
@@ -179,6 +179,10 @@ struct ActivationModule(Activation);
 impl<F: Float> SimpleModule<F> for ActivationModule {
     fn forward(&self, _cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         Ok(self.0.apply(x.clone()))
+    }
+
+    fn streaming(&self) -> Streaming<'_, F> {
+        Streaming::Pointwise
     }
 }
 

@@ -1,12 +1,14 @@
 //! The fully connected layer.
 
-use super::Activation;
-use crate::error::{Error, Result};
+use super::{Activation, misfit};
+use crate::error::Result;
 use crate::init::Initializer;
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule};
+use crate::module::{
+    Built, Context, Layer, Scope, SimpleModule, Spec, SplitModule, Streaming, simple,
+};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
-use fb_tensor::Float;
+use fb_tensor::{Float, Shape};
 use serde::{Deserialize, Serialize};
 
 /// A fully connected layer over the last axis.
@@ -122,11 +124,11 @@ impl Layer for Dense {
             description += &format!(" {}", self.activation);
         }
         Ok(Built {
-            module: Box::new(DenseModule {
+            module: simple(DenseModule {
                 weight,
                 bias,
                 activation: self.activation,
-                input: Spec::float(shape),
+                input: shape,
             }),
             output: Spec::float(output),
             sum: Some(output),
@@ -140,7 +142,7 @@ struct DenseModule {
     weight: ParamId,
     bias: Option<ParamId>,
     activation: Activation,
-    input: Spec,
+    input: Shape,
 }
 
 impl<F: Float> SimpleModule<F> for DenseModule {
@@ -151,6 +153,10 @@ impl<F: Float> SimpleModule<F> for DenseModule {
 
     fn split(&self) -> Option<&dyn SplitModule<F>> {
         Some(self)
+    }
+
+    fn streaming(&self) -> Streaming<'_, F> {
+        Streaming::Pointwise
     }
 }
 
@@ -173,21 +179,9 @@ impl DenseModule {
         cx: &mut Context<'_, F>,
         x: &Var<F>,
     ) -> Result<(Var<F>, Option<Var<F>>)> {
+        misfit::features(cx, x, &self.input)?;
         let weight = cx.param(self.weight);
-        if x.shape().len() < 2 || x.shape().last() != weight.shape().first() {
-            return Err(self.misfit(cx, x));
-        }
         Ok((weight, self.bias.map(|id| cx.param(id))))
-    }
-
-    #[cold]
-    fn misfit<F: Float>(&self, cx: &Context<'_, F>, x: &Var<F>) -> Error {
-        Error::Data {
-            place: cx.place(),
-            expected: format!("numbers {}", self.input),
-            found: x.shape().to_string(),
-            help: "the last axis holds the features, the first the batch".to_owned(),
-        }
     }
 }
 
@@ -253,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forward_pass_records_a_node_for_the_sum_and_one_for_the_activation() {
+    fn a_forward_pass_records_one_node_for_the_sum_and_its_activation() {
         let (built, params) = build(Dense::new(3).activation(Activation::Tanh), &[2]).unwrap();
         let tape = fb_autograd::Tape::new();
         let mut cx = Context::new(&params, tape.clone(), crate::Mode::Train);
@@ -264,7 +258,7 @@ mod tests {
             .unwrap()
             .forward(&mut cx, &x)
             .unwrap();
-        assert_eq!(tape.len(), 4, "two leaves and two operations");
+        assert_eq!(tape.len(), 3, "two leaves and one operation");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Random silence.
 
 use crate::error::{Error, Result};
-use crate::module::{Built, Context, Layer, Mode, Scope, SimpleModule, Spec};
+use crate::module::{Built, Context, Layer, Mode, Scope, SimpleModule, Spec, Streaming, simple};
 use fb_autograd::Var;
 use fb_tensor::{Float, Tensor};
 use rand::Rng as _;
@@ -46,22 +46,33 @@ impl Dropout {
     }
 }
 
+/// Checks the rate of a layer that has dropout inside.
+pub(super) fn check_rate<F: Float>(
+    scope: &Scope<F>,
+    kind: &str,
+    what: &str,
+    rate: f64,
+) -> Result<()> {
+    if (0.0..1.0).contains(&rate) {
+        return Ok(());
+    }
+    let help = "the rate is the share that is silenced: 0.2 keeps 80 %";
+    Err(scope.error(
+        kind,
+        format!("{what} from 0 to below 1"),
+        rate.to_string(),
+        help,
+    ))
+}
+
 impl Layer for Dropout {
     const KIND: &'static str = "Dropout";
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
-        if !(0.0..1.0).contains(&self.rate) {
-            let help = "the rate is the share that is silenced: 0.2 keeps 80 %";
-            return Err(scope.error(
-                Self::KIND,
-                "a rate from 0 to below 1",
-                self.rate.to_string(),
-                help,
-            ));
-        }
+        check_rate(scope, Self::KIND, "a rate", self.rate)?;
         Ok(Built {
             output: Spec::float(scope.single_float(Self::KIND, inputs)?),
-            module: Box::new(DropoutModule { rate: self.rate }),
+            module: simple(DropoutModule { rate: self.rate }),
             sum: None,
             description: format!("Dropout {}", self.rate),
         })
@@ -69,8 +80,8 @@ impl Layer for Dropout {
 }
 
 #[derive(Debug)]
-struct DropoutModule {
-    rate: f64,
+pub(super) struct DropoutModule {
+    pub(super) rate: f64,
 }
 
 impl<F: Float> SimpleModule<F> for DropoutModule {
@@ -87,6 +98,10 @@ impl<F: Float> SimpleModule<F> for DropoutModule {
             });
         };
         Ok(x * &Var::constant(self.mask(cx, x, x.tensor().len() / batch)))
+    }
+
+    fn streaming(&self) -> Streaming<'_, F> {
+        Streaming::Pointwise
     }
 }
 

@@ -1,7 +1,7 @@
 //! All features of a sample along one axis.
 
 use crate::error::Result;
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec};
+use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, simple};
 use fb_autograd::Var;
 use fb_tensor::Float;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ impl Layer for Flatten {
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         let features = scope.single_float(Self::KIND, inputs)?.elements();
         Ok(Built {
-            module: Box::new(FlattenModule),
+            module: simple(FlattenModule),
             output: Spec::float([features]),
             sum: None,
             description: format!("Flatten to {features}"),

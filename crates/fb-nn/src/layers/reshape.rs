@@ -1,7 +1,7 @@
 //! The features of a sample under another shape.
 
 use crate::error::{Error, Result};
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec};
+use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, simple};
 use fb_autograd::Var;
 use fb_tensor::{Float, Shape};
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ impl Layer for Reshape {
             ));
         }
         Ok(Built {
-            module: Box::new(ReshapeModule { shape }),
+            module: simple(ReshapeModule { shape }),
             output,
             sum: None,
             description: format!("Reshape to {shape}"),

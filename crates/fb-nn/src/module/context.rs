@@ -169,9 +169,19 @@ impl<'a, F: Float> Context<'a, F> {
         self.first_row
     }
 
-    /// Has a buffer take a new value when the step is over.
+    /// Has a buffer take a new value when the step is over. Of several in one pass the last counts.
     pub fn update_buffer(&mut self, id: ParamId, value: Tensor<F>) {
-        self.buffer_updates.push((id, value));
+        match self.buffer_updates.iter_mut().find(|(at, _)| *at == id) {
+            Some((_, pending)) => *pending = value,
+            None => self.buffer_updates.push((id, value)),
+        }
+    }
+
+    /// The value of a buffer as this pass has left it so far: what [`Context::update_buffer`] was given last, or the
+    /// stored one. So the iterations of a loop update it one after another.
+    pub fn buffer(&self, id: ParamId) -> &Tensor<F> {
+        let pending = self.buffer_updates.iter().find(|(at, _)| *at == id);
+        pending.map_or(&self.params.get(id).value, |(_, value)| value)
     }
 
     /// The new values of buffers, for whoever owns the parameters.
@@ -204,6 +214,16 @@ impl<'a, F: Float> Context<'a, F> {
             self.layer.clear();
             self.layer.push_str(name);
         }
+    }
+
+    /// Runs a part of the running layer: its path is `layer/name`.
+    pub fn inside<R>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> R) -> R {
+        let outside = self.layer.len();
+        self.layer.push('/');
+        self.layer.push_str(name);
+        let result = work(self);
+        self.layer.truncate(outside);
+        result
     }
 
     /// Notes which iteration runs, from 1. Called by whoever runs loops.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 /// Kind and shape, without the batch axis, of what flows along an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,14 @@ impl Spec {
     pub fn float(shape: impl Into<Shape>) -> Self {
         Self {
             kind: ValueKind::Float,
+            shape: shape.into(),
+        }
+    }
+
+    /// Indices of the given shape per sample; `[]` for one index a sample.
+    pub fn index(shape: impl Into<Shape>) -> Self {
+        Self {
+            kind: ValueKind::Index,
             shape: shape.into(),
         }
     }
@@ -59,6 +68,30 @@ pub trait Layer: Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 's
     /// # Errors
     /// The configuration or the inputs are not possible.
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>>;
+
+    /// Reads the layers that this one holds: a file names them by kind, and only `kinds` knows what a kind is. Layers that
+    /// hold a [`Chain`](super::Chain) call its `resolve`; others have nothing to do.
+    ///
+    /// # Errors
+    /// A kind is not known, or its configuration cannot be read.
+    fn resolve(&mut self, place: &str, kinds: &dyn LayerKinds) -> Result<()> {
+        let _ = (place, kinds);
+        Ok(())
+    }
+}
+
+/// What turns a kind and a configuration into a layer: a [`Registry`](crate::Registry), which the floor does not know.
+pub trait LayerKinds {
+    /// A layer from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not known or the configuration is not one of it.
+    fn layer(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyLayer>>;
 }
 
 /// What a layer turns into.
@@ -126,6 +159,22 @@ impl<F: Float> Scope<F> {
         self.path = path.into();
     }
 
+    /// Builds a part of the layer that is being built: its parameters are named `path/name/…`.
+    pub fn inside<R>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> R) -> R {
+        let outside = self.path.len();
+        self.path.push('/');
+        self.path.push_str(name);
+        let result = work(self);
+        self.path.truncate(outside);
+        result
+    }
+
+    /// A parameter that was made before, by its full name: for layers that share it.
+    pub fn made(&self, full_name: &str) -> Option<(ParamId, Shape)> {
+        let id = self.params.id(full_name)?;
+        Some((id, *self.params.get(id).value.shape()))
+    }
+
     /// The path of the layer that is being built.
     pub fn path(&self) -> &str {
         &self.path
@@ -174,6 +223,11 @@ impl<F: Float> Scope<F> {
         self.params.insert(full, value, role)
     }
 
+    /// The value that a parameter starts from, for layers that change a part of it.
+    pub fn value_mut(&mut self, id: ParamId) -> &mut Tensor<F> {
+        &mut self.params.get_mut(id).value
+    }
+
     /// The shape per sample of the one float tensor that a simple layer takes.
     ///
     /// # Errors
@@ -200,23 +254,57 @@ impl<F: Float> Scope<F> {
                     "give every axis an extent of 1 or more",
                 ))
             }
-            _ => {
-                let found: Vec<String> = inputs
-                    .iter()
-                    .map(|input| format!("{} {input}", input.kind))
-                    .collect();
-                let found = if found.is_empty() {
-                    "none".to_owned()
-                } else {
-                    found.join(" and ")
-                };
-                Err(self.error(
-                    kind,
-                    "one input of numbers",
-                    found,
-                    "put a layer that gives numbers before it",
-                ))
-            }
+            _ => Err(self.error(
+                kind,
+                "one input of numbers",
+                listed(inputs),
+                "put a layer that gives numbers before it",
+            )),
+        }
+    }
+
+    /// [`Scope::single_float`] of a layer that works along a last axis of features, with that axis's extent; `axes` is how
+    /// many axes a sample must have, and `wanted` is such a shape in words, such as `"[batch, time, width]"`.
+    ///
+    /// # Errors
+    /// As [`Scope::single_float`], or a sample has another number of axes.
+    pub fn features(
+        &self,
+        kind: &str,
+        inputs: &[Spec],
+        axes: std::ops::RangeInclusive<usize>,
+        wanted: &str,
+    ) -> Result<(Shape, usize)> {
+        let shape = self.single_float(kind, inputs)?;
+        match shape.last() {
+            Some(&last) if axes.contains(&shape.len()) => Ok((shape, last)),
+            _ => Err(self.error(
+                kind,
+                format!("an input {wanted}"),
+                Spec::float(shape).to_string(),
+                "a Reshape before it gives each sample the axes that it needs",
+            )),
+        }
+    }
+
+    /// The shape per sample of the one tensor of indices that a layer takes.
+    ///
+    /// # Errors
+    /// There is not one input, it does not hold indices, or it has no elements.
+    pub fn single_index(&self, kind: &str, inputs: &[Spec]) -> Result<Shape> {
+        match inputs {
+            [
+                Spec {
+                    kind: ValueKind::Index,
+                    shape,
+                },
+            ] if shape.elements() > 0 => Ok(*shape),
+            _ => Err(self.error(
+                kind,
+                "one input of indices",
+                listed(inputs),
+                "start the network with Sequential::indices([time])",
+            )),
         }
     }
 
@@ -240,6 +328,19 @@ impl<F: Float> Scope<F> {
     /// The parameters made so far.
     pub fn into_params(self) -> Params<F> {
         self.params
+    }
+}
+
+/// `numbers [batch, 2] and indices [batch, 7]`
+pub(super) fn listed(inputs: &[Spec]) -> String {
+    let found: Vec<String> = inputs
+        .iter()
+        .map(|input| format!("{} {input}", input.kind))
+        .collect();
+    if found.is_empty() {
+        "none".to_owned()
+    } else {
+        found.join(" and ")
     }
 }
 

@@ -1,22 +1,29 @@
 //! What a layer is: a serialisable [`Layer`] that infers shapes and makes parameters, and the [`Module`] that it
 //! builds, which computes.
 
+mod chain;
 mod context;
 mod layer;
+mod stream;
 mod value;
 
+pub use chain::{BuiltChain, Chain};
 pub use context::{Context, Mode};
-pub use layer::{AnyLayer, Built, Layer, Scope, Spec};
+pub use layer::{AnyLayer, Built, Layer, LayerKinds, Scope, Spec};
+pub(crate) use stream::step;
+pub use stream::{Memory, StreamModule, Streaming};
+pub(crate) use value::not_one;
 pub use value::{Value, ValueKind};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use fb_autograd::Var;
 use fb_tensor::Float;
 use std::fmt::Debug;
 
 /// A built layer: immutable, shareable between threads, computing from the parameters that the context hands out.
 ///
-/// Most layers take one float tensor and give one: they implement [`SimpleModule`] and get this trait from it.
+/// Most layers take one float tensor and give one: they implement [`SimpleModule`], and [`simple`] makes
+/// this of it.
 pub trait Module<F: Float>: Debug + Send + Sync {
     /// Computes the outputs from the inputs; the first axis of each is the batch.
     ///
@@ -27,6 +34,11 @@ pub trait Module<F: Float>: Debug + Send + Sync {
     /// The module as a simple one, if it is one: saves packing its input and output into lists.
     fn as_simple(&self) -> Option<&dyn SimpleModule<F>> {
         None
+    }
+
+    /// How the layer runs when a sequence comes in pieces; not at all without it.
+    fn streaming(&self) -> Streaming<'_, F> {
+        Streaming::Whole
     }
 }
 
@@ -41,6 +53,11 @@ pub trait SimpleModule<F: Float>: Debug + Send + Sync {
     /// The two halves of a layer that adds things up before a nonlinearity, where feedback can join the sum.
     fn split(&self) -> Option<&dyn SplitModule<F>> {
         None
+    }
+
+    /// How the layer runs when a sequence comes in pieces; not at all without it.
+    fn streaming(&self) -> Streaming<'_, F> {
+        Streaming::Whole
     }
 }
 
@@ -62,13 +79,44 @@ pub trait SplitModule<F: Float> {
     fn finish(&self, cx: &mut Context<'_, F>, sum: Var<F>) -> Result<Var<F>>;
 }
 
-impl<F: Float, M: SimpleModule<F>> Module<F> for M {
+/// A simple module as one of any kind, for [`Built`].
+pub fn simple<F: Float>(module: impl SimpleModule<F> + 'static) -> Box<dyn Module<F>> {
+    Box::new(Simple(module))
+}
+
+/// With a type of its own, so that modules that are not simple can implement [`Module`] for every element type.
+#[derive(Debug)]
+struct Simple<M>(M);
+
+impl<F: Float, M: SimpleModule<F>> Module<F> for Simple<M> {
     fn forward(&self, cx: &mut Context<'_, F>, inputs: &[Value<F>]) -> Result<Vec<Value<F>>> {
         let x = value::single_float(cx, inputs)?;
-        Ok(vec![Value::Float(SimpleModule::forward(self, cx, x)?)])
+        Ok(vec![Value::Float(self.0.forward(cx, x)?)])
     }
 
     fn as_simple(&self) -> Option<&dyn SimpleModule<F>> {
-        Some(self)
+        Some(&self.0)
     }
+
+    fn streaming(&self) -> Streaming<'_, F> {
+        self.0.streaming()
+    }
+}
+
+/// The one output of a module for one input.
+pub(crate) fn one_output<F: Float>(
+    cx: &mut Context<'_, F>,
+    module: &dyn Module<F>,
+    input: &Value<F>,
+) -> Result<Value<F>> {
+    if let (Some(module), Value::Float(x)) = (module.as_simple(), input) {
+        return Ok(Value::Float(module.forward(cx, x)?));
+    }
+    let mut outputs = module.forward(cx, std::slice::from_ref(input))?;
+    outputs.pop().ok_or_else(|| Error::Data {
+        place: cx.place(),
+        expected: "one output".to_owned(),
+        found: "none".to_owned(),
+        help: "Module::forward returns one value per output of the layer".to_owned(),
+    })
 }

@@ -93,21 +93,25 @@ pub(super) fn single_float<'a, F: Float>(
 ) -> Result<&'a Var<F>> {
     match inputs {
         [Value::Float(x)] => Ok(x),
-        _ => {
-            let kinds: Vec<String> = inputs
-                .iter()
-                .map(|v| format!("{} {}", v.kind(), v.shape()))
-                .collect();
-            Err(Error::Data {
-                place: cx.place(),
-                expected: "one tensor of numbers".to_owned(),
-                found: if kinds.is_empty() {
-                    "nothing".to_owned()
-                } else {
-                    kinds.join(" and ")
-                },
-                help: String::new(),
-            })
-        }
+        _ => Err(not_one(cx, inputs, "one tensor of numbers")),
+    }
+}
+
+/// The error of a module that is given other inputs than it takes.
+#[cold]
+pub(crate) fn not_one<F: Float>(cx: &Context<'_, F>, inputs: &[Value<F>], expected: &str) -> Error {
+    let kinds: Vec<String> = inputs
+        .iter()
+        .map(|v| format!("{} {}", v.kind(), v.shape()))
+        .collect();
+    Error::Data {
+        place: cx.place(),
+        expected: expected.to_owned(),
+        found: if kinds.is_empty() {
+            "nothing".to_owned()
+        } else {
+            kinds.join(" and ")
+        },
+        help: String::new(),
     }
 }

@@ -29,6 +29,8 @@ impl ParamId {
 pub enum Role {
     /// Multiplies its input: penalised and decayed.
     Weight,
+    /// Multiplies each feature by a number of its own, as the gains of norms do: neither penalised nor decayed.
+    Scale,
     /// Is added: neither penalised nor decayed.
     Bias,
     /// The learned initial state of a loop: neither penalised nor decayed.
@@ -66,6 +68,11 @@ impl<F: Float> Param<F> {
     /// Whether optimizers change it.
     pub fn trainable(&self) -> bool {
         self.trainable && self.role != Role::Buffer
+    }
+
+    /// Whether [`Params::freeze`] was called for it; a buffer can be frozen too, and stays as it is then.
+    pub fn is_frozen(&self) -> bool {
+        !self.trainable
     }
 }
 

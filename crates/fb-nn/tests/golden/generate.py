@@ -16,6 +16,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from layers import layers
+
 HERE = Path(__file__).parent
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
@@ -641,7 +643,7 @@ def passes():
     return cases
 
 
-GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, passes]}
+GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, passes, layers]}
 
 
 def compact(value, depth=2):

@@ -26,6 +26,7 @@ fn edge(from: &str, to: &str, map: &str, parameters: usize) -> EdgeDescription {
         to: to.to_owned(),
         combine: Combine::Add,
         map: map.to_owned(),
+        sampling: String::new(),
         delay: 1,
         initial: Initial::Zeros,
         parameters,
@@ -70,6 +71,7 @@ fn tangled() -> Description {
     wide.initial = Initial::Learned;
     let mut own = edge("third", "third", "as it is", 0);
     own.delay = 2;
+    own.sampling = "up by patches of 2x2".to_owned();
     network(nodes, vec![gated, wide, own])
 }
 
@@ -197,7 +199,7 @@ fn all_edges_of_a_tangle_are_marked() {
     for line in [
         "n4 -.->|\"z⁻¹² gate\"| n3",
         "n3 -.->|\"z⁻¹ concat\"| n2",
-        "n4 -.->|\"z⁻² add\"| n4",
+        "n4 -.->|\"z⁻² add, up by patches of 2x2\"| n4",
     ] {
         assert!(mermaid.contains(line), "{line} in\n{mermaid}");
     }

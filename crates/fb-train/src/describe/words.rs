@@ -30,7 +30,7 @@ pub(super) fn edge(edge: &EdgeDescription) -> String {
     format!("{joins}, {}, delay {}, {start}", edge.map, edge.delay)
 }
 
-/// The mark of an edge in a diagram: `z⁻¹ add`.
+/// The mark of an edge in a diagram: `z⁻¹ add`, and how it samples up or down between maps of different size.
 pub(super) fn mark(edge: &EdgeDescription) -> String {
     let joins = match edge.combine {
         Combine::Add => "add",
@@ -38,9 +38,14 @@ pub(super) fn mark(edge: &EdgeDescription) -> String {
         Combine::Gate => "gate",
         _ => "",
     };
-    format!("z⁻{} {joins}", raised(edge.delay))
+    let mut mark = format!("z⁻{} {joins}", raised(edge.delay))
         .trim_end()
-        .to_owned()
+        .to_owned();
+    if !edge.sampling.is_empty() {
+        mark += ", ";
+        mark += &edge.sampling;
+    }
+    mark
 }
 
 fn raised(number: usize) -> String {

@@ -10,7 +10,7 @@ mod step;
 pub use compile::{Compile, IntoMetrics};
 pub use evaluate::Evaluation;
 pub use loss_on::LossOn;
-pub use samples::{Inputs, IntoSamples, Samples};
+pub use samples::{Inputs, IntoInputs, IntoSamples, Samples};
 pub(crate) use step::StepOptions;
 pub use step::StepReport;
 

@@ -1,7 +1,7 @@
 //! Answers of a model.
 
 use super::step::numbers;
-use super::{Inputs, Model};
+use super::{Inputs, IntoInputs, Model};
 use crate::error::Result;
 use fb_nn::Context;
 use fb_nn::feedback::network::{RunOptions, Wanted};
@@ -14,13 +14,13 @@ impl<F: Float> Model<F> {
     /// The answers after the last iteration.
     ///
     /// # Shapes
-    /// - `x`: `[batch, …]` as the network takes
+    /// - `x`: `[batch, …]` as the network takes: numbers, or indices such as tokens
     /// - returns `[batch, …]` as the network gives
     ///
     /// # Errors
     /// The input is not what the network takes, or holds a NaN or infinity.
-    pub fn predict(&self, x: &Tensor<F>) -> Result<Tensor<F>> {
-        let mut all = self.predict_inputs(&Inputs::Float(x.clone()), Wanted::Last)?;
+    pub fn predict(&self, x: impl IntoInputs<F>) -> Result<Tensor<F>> {
+        let mut all = self.predict_inputs(&x.into_inputs(), Wanted::Last)?;
         Ok(all.pop().expect("every run has an output"))
     }
 
@@ -28,15 +28,15 @@ impl<F: Float> Model<F> {
     ///
     /// # Errors
     /// The input is not what the network takes, or holds a NaN or infinity.
-    pub fn predict_iterations(&self, x: &Tensor<F>) -> Result<Vec<Tensor<F>>> {
-        self.predict_inputs(&Inputs::Float(x.clone()), Wanted::Every)
+    pub fn predict_iterations(&self, x: impl IntoInputs<F>) -> Result<Vec<Tensor<F>>> {
+        self.predict_inputs(&x.into_inputs(), Wanted::Every)
     }
 
     /// The most likely class of each row: the largest output, or whether the only one is above one half.
     ///
     /// # Errors
     /// The input is not what the network takes, or holds a NaN or infinity.
-    pub fn predict_classes(&self, x: &Tensor<F>) -> Result<Tensor<i64>> {
+    pub fn predict_classes(&self, x: impl IntoInputs<F>) -> Result<Tensor<i64>> {
         let y = self.predict(x)?;
         if y.dims().last() == Some(&1) {
             let half = Tensor::from_scalar(F::from_f64(0.5));

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use fb_autograd::Var;
 use fb_data::Labelled;
+use fb_nn::module::ValueKind;
 use fb_nn::{Network, Target, Value};
 use fb_tensor::{Float, Shape, Tensor};
 
@@ -61,6 +62,8 @@ impl<F: Float> Inputs<F> {
         if value.kind() != spec.kind || self.shape().get(1..) != Some(&*spec.shape) {
             let help = if *self.shape() == *spec.shape {
                 "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)"
+            } else if spec.kind == ValueKind::Index {
+                "reshape the data, or give Sequential::indices the shape of one sample"
             } else {
                 "reshape the data, or give Sequential::input the shape of one sample"
             };
@@ -75,6 +78,24 @@ impl<F: Float> Inputs<F> {
             Self::Float(x) => check_finite(x, what, "data"),
             Self::Index(_) => Ok(()),
         }
+    }
+}
+
+/// What `predict` takes: `&x` with numbers or indices, or [`Inputs`].
+pub trait IntoInputs<F: Float> {
+    /// The inputs; tensors are shared, not copied.
+    fn into_inputs(self) -> Inputs<F>;
+}
+
+impl<F: Float> IntoInputs<F> for Inputs<F> {
+    fn into_inputs(self) -> Self {
+        self
+    }
+}
+
+impl<F: Float> IntoInputs<F> for &Inputs<F> {
+    fn into_inputs(self) -> Inputs<F> {
+        self.clone()
     }
 }
 
@@ -149,9 +170,9 @@ impl<F: Float> Samples<F> {
                     .enumerate()
                     .find(|&(_, label)| label < 0 || label as usize >= classes);
                 match wrong {
-                    Some((row, label)) => Err(Error::Label {
+                    Some((position, label)) => Err(Error::Label {
                         what,
-                        row,
+                        row: position / (y.len() / y.dim(0)).max(1),
                         label,
                         classes,
                     }),
@@ -201,6 +222,18 @@ impl IntoSamples<f32> for &Labelled {
 macro_rules! samples_of_pairs {
     ($($float:ty)*) => {
         $(
+            impl IntoInputs<$float> for &Tensor<$float> {
+                fn into_inputs(self) -> Inputs<$float> {
+                    Inputs::Float(self.clone())
+                }
+            }
+
+            impl IntoInputs<$float> for &Tensor<i64> {
+                fn into_inputs(self) -> Inputs<$float> {
+                    Inputs::Index(self.clone())
+                }
+            }
+
             impl IntoSamples<$float> for (&Tensor<$float>, &Tensor<$float>) {
                 fn into_samples(self) -> Samples<$float> {
                     Samples { inputs: Inputs::Float(self.0.clone()), targets: Target::Float(self.1.clone()) }

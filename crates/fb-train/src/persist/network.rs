@@ -57,7 +57,7 @@ impl<F: Float> NetworkFile for Network<F> {
         let mut frozen = Vec::new();
         for (_, param) in self.params().iter() {
             file.tensors_mut().insert(param.name(), store(&param.value));
-            if !param.trainable() {
+            if param.is_frozen() {
                 frozen.push(param.name());
             }
         }

@@ -21,7 +21,9 @@ pub(super) fn declaration(topology: &Topology) -> Result<()> {
             help: "add one with .layer(\"output\", Dense::new(1))".to_owned(),
         });
     }
-    if topology.input.shape.is_empty() || topology.input.elements() == 0 {
+    // One index is a sample, a number without an axis of features is not.
+    let without_axes = topology.input.shape.is_empty() && topology.input.kind != ValueKind::Index;
+    if without_axes || topology.input.elements() == 0 {
         return Err(Error::Config {
             what: "network input".to_owned(),
             expected: "a shape per sample with at least one feature".to_owned(),
@@ -166,10 +168,14 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         );
         return Err(edge.error("can never be reached", detail, help));
     }
-    if edge.combine == Combine::Concat && edge.projection == Projection::Identity {
+    if edge.combine == Combine::Concat && edge.projection != Projection::Learned {
         let detail = "concatenation has no projection: the widened layer has the weights";
+        let method = match edge.projection {
+            Projection::Full => "full",
+            _ => "identity",
+        };
         return Err(edge.error(
-            "is both .identity() and .concat()",
+            format!("is both .{method}() and .concat()"),
             detail,
             "drop one of them",
         ));
@@ -193,6 +199,9 @@ pub(super) fn concat_shapes<F: Float>(
         let target = topology
             .position(&edge.to)
             .map_or(topology.input, |to| narrow[to].input);
+        if target.kind != ValueKind::Float {
+            return Err(super::edge::carries_no_numbers(edge, before, target));
+        }
         let lead =
             |spec: crate::module::Spec| spec.shape[..spec.shape.len().saturating_sub(1)].to_vec();
         if before.kind != ValueKind::Float

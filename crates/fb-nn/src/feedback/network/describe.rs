@@ -51,6 +51,9 @@ pub struct EdgeDescription {
     pub combine: Combine,
     /// What its weights do, such as `"learned 1 -> 8"`.
     pub map: String,
+    /// How the weights sample up or down between maps of different size, such as `"up by patches of 2x2"`; empty where
+    /// they do not.
+    pub sampling: String,
     /// After how many iterations it arrives.
     pub delay: usize,
     /// What it carries before.
@@ -106,6 +109,7 @@ impl<F: Float> Network<F> {
                     to: edge.to.clone(),
                     combine: edge.combine,
                     map: built.description(),
+                    sampling: built.sampling(),
                     delay: edge.delay,
                     initial: edge.initial,
                     parameters,

@@ -1,7 +1,8 @@
 //! A feedback edge, built: where it goes and through which weights.
 
 use super::BuiltNode;
-use crate::error::Result;
+use super::map::{GAIN, Map, features};
+use crate::error::{Error, Result};
 use crate::feedback::topology::{Combine, Edge, INPUT, Initial, Projection, Topology};
 use crate::init::Initializer;
 use crate::module::{Context, Scope, Spec, ValueKind};
@@ -9,8 +10,6 @@ use crate::param::{ParamId, Role};
 use fb_autograd::Var;
 use fb_tensor::{Float, Shape, Tensor};
 
-/// Gain of learned feedback weights relative to Glorot's rule: small, so that a fresh loop contracts.
-const GAIN: f64 = 0.25;
 /// Start value of a gate's bias: σ(−2) = 0.12, so a fresh network is nearly its feed-forward self.
 const GATE_BIAS: f64 = -2.0;
 
@@ -26,22 +25,9 @@ pub(super) struct BuiltEdge {
     /// For messages: `feedback "output" -> "hidden1"`.
     pub(super) place: String,
     source: Spec,
-    /// The shape per sample of what it joins.
-    target: Shape,
     map: Map,
     gate: Option<(ParamId, ParamId)>,
     initial: Option<ParamId>,
-}
-
-/// How the source's value is brought into the destination's shape.
-#[derive(Clone, Copy, Debug)]
-enum Map {
-    /// As it is.
-    Identity,
-    /// A matrix over the last axis.
-    LastAxis(ParamId),
-    /// A matrix from all features of the source to all of the destination.
-    Flat(ParamId),
 }
 
 impl BuiltEdge {
@@ -61,15 +47,7 @@ impl BuiltEdge {
         let joined = to.map_or(topology.input, |to| nodes[to].input);
         let target = to.and_then(|to| nodes[to].sum).unwrap_or(joined.shape);
         if source.kind != ValueKind::Float || joined.kind != ValueKind::Float {
-            let detail = format!(
-                "{:?} gives {}; {:?} takes {}",
-                edge.from, source.kind, edge.to, joined.kind
-            );
-            return Err(edge.error(
-                "does not carry numbers",
-                detail,
-                "feed back a layer that gives numbers",
-            ));
+            return Err(carries_no_numbers(edge, source, joined));
         }
         scope.enter(edge.path());
         let place = || Destination {
@@ -79,7 +57,7 @@ impl BuiltEdge {
         };
         let map = Self::map(edge, source, target, scope, place)?;
         let gate = match edge.combine {
-            Combine::Gate => Some(Self::gate_weights(edge, source, target, scope)?),
+            Combine::Gate => Some(Self::gate_weights(edge, &map, source, target, scope)?),
             _ => None,
         };
         let initial = match edge.initial {
@@ -96,7 +74,6 @@ impl BuiltEdge {
             combine: edge.combine,
             place,
             source,
-            target,
             map,
             gate,
             initial,
@@ -111,11 +88,11 @@ impl BuiltEdge {
         destination: impl FnOnce() -> Destination<'a, F>,
     ) -> Result<Map> {
         if edge.combine == Combine::Concat {
-            return Ok(Map::Identity);
+            return Ok(Map::identity(source.shape));
         }
         if edge.projection == Projection::Identity {
             if source.shape == target {
-                return Ok(Map::Identity);
+                return Ok(Map::identity(target));
             }
             let destination = destination();
             let detail = format!(
@@ -126,56 +103,32 @@ impl BuiltEdge {
             let help = destination.ways_out(edge, source);
             return Err(edge.error("cannot be added without weights", detail, help));
         }
-        let same_lead = source.shape.len() == target.len() && !target.is_empty() && {
-            let last = target.len() - 1;
-            source.shape[..last] == target[..last]
-        };
-        let init = Initializer::GlorotUniform { gain: GAIN };
-        if same_lead {
-            let last = target.len() - 1;
-            let id = scope.param(
-                "weight",
-                [source.shape[last], target[last]],
-                &init,
-                Role::Weight,
-            )?;
-            return Ok(Map::LastAxis(id));
-        }
-        let id = scope.param(
-            "weight",
-            [source.elements(), target.elements()],
-            &init,
-            Role::Weight,
-        )?;
-        Ok(Map::Flat(id))
+        Map::build(edge.projection, source.shape, target, scope)
     }
 
     fn gate_weights<F: Float>(
         edge: &Edge,
+        map: &Map,
         source: Spec,
         target: Shape,
         scope: &mut Scope<F>,
     ) -> Result<(ParamId, ParamId)> {
-        if source.shape.len() != 1 || target.len() != 1 {
+        let (Some(&c), Some(&d)) = (source.shape.last(), target.last()) else {
             let detail = format!(
                 "{:?} gives {source}; it joins {}",
                 edge.from,
                 Spec::float(target)
             );
             let help =
-                "a gate looks at whole feature vectors: put a Flatten before, or drop .gate()";
+                "a gate looks at features along a last axis: put a Reshape before, or drop .gate()";
             return Err(edge.error("cannot be gated", detail, help));
-        }
+        };
+        let seen = if map.keeps_positions() { c } else { d };
         let init = Initializer::GlorotUniform { gain: GAIN };
-        let weight = scope.param(
-            "gate_weight",
-            [target[0] + source.shape[0], target[0]],
-            &init,
-            Role::Weight,
-        )?;
+        let weight = scope.param("gate_weight", [d + seen, d], &init, Role::Weight)?;
         let bias = scope.param(
             "gate_bias",
-            [target[0]],
+            [d],
             &Initializer::Constant(GATE_BIAS),
             Role::Bias,
         )?;
@@ -204,11 +157,16 @@ impl BuiltEdge {
         if self.combine == Combine::Concat {
             return Var::concat(&[u, r], u.shape().len() - 1);
         }
-        let mapped = self.mapped(cx, r);
+        let mapped = self.map.apply(cx, r);
         match self.gate {
             None => u + &mapped,
             Some((weight, bias)) => {
-                let both = Var::concat(&[u, r], 1);
+                let seen = if self.map.keeps_positions() {
+                    r
+                } else {
+                    &mapped
+                };
+                let both = Var::concat(&[u, seen], u.shape().len() - 1);
                 let gate = both
                     .linear(&cx.param(weight), Some(&cx.param(bias)))
                     .sigmoid();
@@ -217,35 +175,11 @@ impl BuiltEdge {
         }
     }
 
-    fn mapped<F: Float>(&self, cx: &mut Context<'_, F>, r: &Var<F>) -> Var<F> {
-        match self.map {
-            Map::Identity => r.clone(),
-            Map::LastAxis(id) => r.linear(&cx.param(id), None),
-            Map::Flat(id) => {
-                let batch = r.shape()[0];
-                let mut extents = vec![batch];
-                extents.extend(self.target.iter());
-                r.reshape([batch, self.source.elements()])
-                    .linear(&cx.param(id), None)
-                    .reshape(extents)
-            }
-        }
-    }
-
     /// What the weights of the edge do, for summaries.
     pub(super) fn description(&self) -> String {
-        let how = match self.map {
-            Map::Identity if self.combine == Combine::Concat => {
-                format!("widens by {}", features(self.source.shape))
-            }
-            Map::Identity => "as it is".to_owned(),
-            Map::LastAxis(_) | Map::Flat(_) => {
-                format!(
-                    "learned {} -> {}",
-                    features(self.source.shape),
-                    features(self.target)
-                )
-            }
+        let how = match self.combine {
+            Combine::Concat => format!("widens by {}", features(self.source.shape)),
+            _ => self.map.description(),
         };
         if self.gate.is_some() {
             format!("{how}, gated")
@@ -253,14 +187,25 @@ impl BuiltEdge {
             how
         }
     }
+
+    /// How the weights of the edge sample up or down, for diagrams; empty where they do not.
+    pub(super) fn sampling(&self) -> String {
+        self.map.note()
+    }
 }
 
-fn features(shape: Shape) -> String {
-    shape
-        .iter()
-        .map(usize::to_string)
-        .collect::<Vec<_>>()
-        .join("x")
+/// An edge between a layer and one that does not take numbers, or gives none.
+pub(super) fn carries_no_numbers(edge: &Edge, source: Spec, joined: Spec) -> Error {
+    let detail = format!(
+        "{:?} gives {}; {:?} takes {}",
+        edge.from, source.kind, edge.to, joined.kind
+    );
+    let help = if joined.kind == ValueKind::Float {
+        "feed back a layer that gives numbers"
+    } else {
+        "feed back into the layer after it: its input is the sum then"
+    };
+    edge.error("does not carry numbers", detail, help)
 }
 
 /// Where an edge would join, for the message that it cannot.

@@ -4,8 +4,10 @@ mod build;
 mod check;
 mod describe;
 mod edge;
+mod map;
 mod plan;
 mod run;
+mod stream;
 
 pub use describe::{Description, EdgeDescription, ExecutionPath, NodeDescription};
 pub use run::{RunOptions, Trajectory, Wanted};

@@ -5,7 +5,7 @@ use super::{BuiltNode, Network};
 use crate::error::{Error, Result};
 use crate::feedback::gradient::{Bptt, GradientStrategy};
 use crate::feedback::schedule::AnySchedule;
-use crate::module::{Context, Spec, Value, ValueKind};
+use crate::module::{Context, Spec, Value, ValueKind, one_output};
 use fb_autograd::Var;
 use fb_tensor::Float;
 use std::collections::VecDeque;
@@ -159,13 +159,7 @@ impl<F: Float> Network<F> {
     ) -> Result<Value<F>> {
         let node = &self.nodes[position];
         cx.enter_layer(&self.topology.nodes[position].name);
-        let output = match (node.module.as_simple(), &value) {
-            (Some(module), Value::Float(x)) => Value::Float(module.forward(cx, x)?),
-            _ => {
-                let mut outputs = node.module.forward(cx, std::slice::from_ref(&value))?;
-                outputs.pop().ok_or_else(|| no_output(cx))?
-            }
-        };
+        let output = one_output(cx, &*node.module, &value)?;
         check_finite(cx, &output, || cx.place_without_iteration())?;
         Ok(output)
     }
@@ -335,6 +329,9 @@ fn check_input<F: Float>(input: &Value<F>, spec: Spec) -> Result<()> {
     let help = if input.kind() == spec.kind && **input.shape() == *spec.shape {
         "the first axis is the batch: give one sample as a batch of one with .unsqueeze(0)"
             .to_owned()
+    } else if spec.kind == ValueKind::Index {
+        "the network's input shape was given to Sequential::indices, without the batch axis"
+            .to_owned()
     } else {
         "the network's input shape was given to Sequential::input, without the batch axis"
             .to_owned()
@@ -347,16 +344,7 @@ fn check_input<F: Float>(input: &Value<F>, spec: Spec) -> Result<()> {
     })
 }
 
-fn no_output<F: Float>(cx: &Context<'_, F>) -> Error {
-    Error::Data {
-        place: cx.place(),
-        expected: "one output".to_owned(),
-        found: "none".to_owned(),
-        help: "Module::forward returns one value per output of the layer".to_owned(),
-    }
-}
-
-fn check_finite<F: Float>(
+pub(super) fn check_finite<F: Float>(
     cx: &Context<'_, F>,
     value: &Value<F>,
     place: impl FnOnce() -> String,
