@@ -24,7 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DEFAULT_WORKLOADS = (
-    "xor_step deep_small mlp feedback gemm_256 gemm_1024 gemm_training softmax_4m tanh_4m".split()
+    "xor_step deep_small mlp feedback gemm_256 gemm_1024 gemm_training softmax_4m tanh_4m layernorm_4m"
+    " conv gpt".split()
 )
 # A group is run in one process, so each of its workloads is timed for less.
 GROUPS = {"gemm_training"}

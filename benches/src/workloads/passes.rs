@@ -10,12 +10,21 @@ pub(super) fn all() -> Vec<Workload> {
     vec![
         pass("softmax_4m", |x| x.softmax(1)),
         pass("tanh_4m", |x| x.tanh()),
+        layernorm(),
     ]
 }
 
-fn pass(name: &str, function: fn(&Tensor) -> Tensor) -> Workload {
+fn layernorm() -> Workload {
+    let (weight, bias) = (Tensor::ones([COLUMNS]), Tensor::zeros([COLUMNS]));
+    pass("layernorm_4m", move |x| {
+        x.layer_norm(Some(&weight), Some(&bias), 1e-5)
+    })
+}
+
+fn pass(name: &str, function: impl Fn(&Tensor) -> Tensor + Clone + Send + 'static) -> Workload {
     Workload::new(name, Floor::pass((ROWS * COLUMNS) as u64), move || {
         let x = normal([ROWS, COLUMNS], 5);
+        let function = function.clone();
         let step: Step = Box::new(move || {
             std::hint::black_box(function(&x));
         });

@@ -2,7 +2,10 @@
 
 use super::{Floor, Step, Workload, normal};
 use fb::nn::feedback::schedule::Unroll;
-use fb::nn::layers::{Activation, Dense};
+use fb::nn::layers::{
+    Activation, Conv2d, Dense, Embedding, Flatten, LayerNorm, LearnedPositions, MaxPool2d,
+    TransformerBlock,
+};
 use fb::nn::loss::{BinaryCrossentropy, CrossEntropy, MeanSquaredError};
 use fb::nn::optim::Adam;
 use fb::nn::{Loss, Sequential};
@@ -16,12 +19,19 @@ pub(super) fn all() -> Vec<Workload> {
         Workload::new("mlp", Floor::dense_chain(128, &[784, 512, 512, 10]), mlp),
         Workload::new("deep_small", Floor::dense_chain(8, &[16; 33]), deep_small),
         Workload::new("feedback", feedback_floor(), feedback),
+        Workload::new("conv", conv_floor(), conv),
+        Workload::new("gpt", gpt_floor(), gpt),
     ]
 }
 
 /// Class labels 0 … 9.
 fn labels(rows: usize) -> Tensor<i64> {
-    Tensor::<f32>::uniform([rows], 0.0, 10.0, &mut Key::new(7).rng()).cast()
+    indices([rows], 10.0, 7)
+}
+
+/// Whole numbers from 0 to below `end`.
+fn indices<const N: usize>(shape: [usize; N], end: f32, seed: u64) -> Tensor<i64> {
+    Tensor::<f32>::uniform(shape, 0.0, f64::from(end), &mut Key::new(seed).rng()).cast()
 }
 
 fn train(
@@ -112,4 +122,74 @@ fn feedback_floor() -> Floor {
     once + forward * 3 * ITERATIONS
         + back * 3 * (ITERATIONS - 1)
         + Floor::adam(weights + 128 + 128 + 10)
+}
+
+/// 28×28×1, two of (3×3 convolution to 32 and 64 channels, rectifier, 2×2 maxima), 3136 → 128 → 10, 64 samples.
+fn conv() -> fb::Result<Step> {
+    let convolution = |filters| {
+        Conv2d::new(filters, [3, 3])
+            .same()
+            .activation(Activation::Relu)
+    };
+    let network = Sequential::input([28, 28, 1])
+        .layer("conv1", convolution(32))
+        .layer("pool1", MaxPool2d::new([2, 2]))
+        .layer("conv2", convolution(64))
+        .layer("pool2", MaxPool2d::new([2, 2]))
+        .layer("flatten", Flatten)
+        .layer("hidden", Dense::new(128).activation(Activation::Relu))
+        .layer("output", Dense::new(10));
+    let samples = Samples {
+        inputs: Inputs::Float(normal([64, 28, 28, 1], 2)),
+        targets: labels(64).into(),
+    };
+    train(network, CrossEntropy, samples)
+}
+
+/// A convolution is a product with a row for each position; the first needs no gradient of its input.
+fn conv_floor() -> Floor {
+    let first = Floor::product(64 * 28 * 28, 9, 32) * 2;
+    let second = Floor::product(64 * 14 * 14, 9 * 32, 64) * 3;
+    let dense = Floor::product(64, 3136, 128) * 3 + Floor::product(64, 128, 10) * 3;
+    let convolved = (9 * 32 + 32) + (9 * 32 * 64 + 64);
+    let parameters = convolved + (3136 * 128 + 128) + (128 * 10 + 10);
+    first + second + dense + Floor::adam(parameters)
+}
+
+/// 4 pre-norm blocks of width 256 with 8 heads, 16 rows of 128 tokens of 256 kinds.
+fn gpt() -> fb::Result<Step> {
+    let block = || {
+        TransformerBlock::decoder(8)
+            .activation(Activation::GeluTanh)
+            .epsilon(1e-5)
+    };
+    let network = (1..=4)
+        .fold(
+            Sequential::indices([128])
+                .layer("tokens", Embedding::new(256, 256))
+                .layer("positions", LearnedPositions::new()),
+            |network, at| network.layer(format!("block{at}"), block()),
+        )
+        .layer("norm", LayerNorm::new())
+        .layer("scores", Dense::new(256).bias(false));
+    let samples = Samples {
+        inputs: Inputs::Index(indices([16, 128], 256.0, 8)),
+        targets: indices([16, 128], 256.0, 9).into(),
+    };
+    train(network, CrossEntropy, samples)
+}
+
+/// Attention counts the pairs of a position with itself and those before it: two products forward, four back.
+fn gpt_floor() -> Floor {
+    let (rows, time, width, vocabulary) = (16, 128, 256, 256);
+    let tokens = rows * time;
+    let dense = Floor::product(tokens, width, 4 * width)
+        + Floor::product(tokens, width, 4 * width)
+        + Floor::product(tokens, 4 * width, width);
+    let attention = Floor::product(rows * time * (time + 1) / 2, width, 1) * 6;
+    let block = 12 * width * width + (4 + 4 + 1) * width + 4 * width;
+    let parameters = 4 * block + (vocabulary + time) * width + 2 * width + vocabulary * width;
+    (dense * 3 + attention) * 4
+        + Floor::product(tokens, width, vocabulary) * 3
+        + Floor::adam(parameters)
 }
