@@ -198,12 +198,10 @@ mod tests {
                 let start: Vec<f32> = (0..rows * width).map(|i| i as f32).collect();
                 let want = reference::add_rows(&values, width, &indices, skipped, &start);
                 for threads in [1, 3] {
-                    let pool = rayon::ThreadPoolBuilder::new()
-                        .num_threads(threads)
-                        .build()
-                        .unwrap();
                     let mut sum = start.clone();
-                    pool.install(|| add_rows_slices(&values, width, &indices, skipped, &mut sum));
+                    threads::scope_with(threads, || {
+                        add_rows_slices(&values, width, &indices, skipped, &mut sum);
+                    });
                     assert_eq!(sum, want, "{count} rows of {width} into {rows}");
                 }
             }

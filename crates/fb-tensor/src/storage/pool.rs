@@ -11,16 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Classes are spaced four to an octave from 64 bytes up, so at most a quarter of a block is unused.
 const CLASSES: usize = 4 * 36;
-/// Blocks from this size on go to the shelf: what one thread makes another may drop, and a lock is nothing beside the
-/// work on so many elements.
-const SHARED_BYTES: usize = 32 << 10;
+/// Blocks above this size go to the shelf: what one thread makes another may drop, and a lock is little beside the work on
+/// so many elements.
+pub(super) const LARGE: usize = 4096;
 /// What one thread keeps of small blocks per element type at most; more goes back to the system.
 const MAX_THREAD_BYTES: usize = 16 << 20;
 /// What lies on all shelves at most, if [`set_limit`] says nothing else.
 const DEFAULT_LIMIT: usize = 2 << 30;
-/// Blocks above this size are counted in [`PoolStats::large_allocations`].
-pub(super) const LARGE: usize = 4096;
-
 static LARGE_ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static EPOCH: AtomicU64 = AtomicU64::new(0);
 static LIMIT: AtomicUsize = AtomicUsize::new(DEFAULT_LIMIT);
@@ -199,7 +196,7 @@ pub(super) fn capacity_for<T>(len: usize) -> usize {
 #[inline]
 pub(super) fn take<T: Element>(len: usize) -> Option<Arc<Buffer<T>>> {
     let (class, bytes) = class_of(len.checked_mul(size_of::<T>())?);
-    if bytes >= SHARED_BYTES {
+    if bytes > LARGE {
         return T::shelf().take(class, bytes);
     }
     T::pool()
@@ -217,7 +214,7 @@ pub(super) fn take<T: Element>(len: usize) -> Option<Arc<Buffer<T>>> {
 pub(super) fn put<T: Element>(block: Arc<Buffer<T>>, bytes: usize) {
     let (class, class_bytes) = class_of(bytes);
     debug_assert_eq!(bytes, class_bytes);
-    if bytes >= SHARED_BYTES {
+    if bytes > LARGE {
         return T::shelf().put(class, bytes, block);
     }
     // A thread that is shutting down has no pool any more: its blocks go back to the system.

@@ -194,11 +194,11 @@ fn a_long_sum_stays_accurate() {
     assert_eq!(columns.item().to_bits(), t.sum().to_bits());
 }
 
-/// `cargo test -p fb-tensor --test suite -- --ignored` runs it.
+/// With `FB_LONG_TESTS` set, over a hundred million numbers: 400 MB and some seconds.
 #[test]
-#[ignore = "takes 400 MB and some seconds"]
-fn a_sum_of_a_hundred_million_stays_accurate() {
-    let n = 100_000_000;
+fn sums_means_and_variances_of_many_numbers_stay_accurate() {
+    let long = std::env::var_os("FB_LONG_TESTS").is_some();
+    let n = if long { 100_000_000 } else { 1_000_000 };
     let t = Tensor::from(
         (0..n)
             .map(|i| number(i, 1) as f32 + 0.1)
