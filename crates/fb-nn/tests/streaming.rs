@@ -115,6 +115,19 @@ fn what_cannot_be_streamed_says_so() {
         text.contains("expected a piece of indices [batch, 7], found indices [1]"),
         "{text}"
     );
+    let vectors = Sequential::input([4])
+        .layer("shares", Activation::Softmax)
+        .build_as::<f64>()
+        .unwrap();
+    let half = Var::constant(Tensor::ones_of([1, 2]));
+    let text = vectors
+        .forward_from(&mut Context::eval(vectors.params()), half, Memory::Empty)
+        .unwrap_err();
+    assert!(
+        text.to_string()
+            .ends_with("help: the network takes vectors: use Network::forward"),
+        "{text}"
+    );
     let text = error(&network, one.clone(), Memory::Position(3));
     assert!(
         text.contains("expected what 11 layers remember as memory, found 3 positions"),

@@ -3,7 +3,7 @@
 use super::Network;
 use super::run::check_finite;
 use crate::error::{Error, Result};
-use crate::module::{Context, Memory, Value, step};
+use crate::module::{Context, Memory, Value, ValueKind, step};
 use fb_tensor::Float;
 
 impl<F: Float> Network<F> {
@@ -59,7 +59,10 @@ impl<F: Float> Network<F> {
             });
         }
         let spec = self.topology.input;
-        let fits = value.kind() == spec.kind
+        // Numbers have an axis of features behind that of positions, or a piece would be a part of a sample's features.
+        let sequence = spec.shape.len() >= 2 || spec.kind == ValueKind::Index;
+        let fits = sequence
+            && value.kind() == spec.kind
             && value.shape().len() == spec.shape.len() + 1
             && value.shape().get(2..) == spec.shape.get(1..)
             && value.shape().get(1).is_some_and(|&piece| piece > 0);
@@ -68,7 +71,10 @@ impl<F: Float> Network<F> {
                 place: "the network's input".to_owned(),
                 expected: format!("a piece of {} {spec}", spec.kind),
                 found: format!("{} {}", value.kind(), value.shape()),
-                help: "a piece has a batch and at least one position".to_owned(),
+                help: match sequence {
+                    true => "a piece has a batch and at least one position".to_owned(),
+                    false => "the network takes vectors: use Network::forward".to_owned(),
+                },
             });
         }
         let mut memories = memory.parts(cx, self.nodes.len())?;
