@@ -172,14 +172,12 @@ impl Map {
             How::Down(patch) => self.down(r, &weight, patch),
             How::Pool => {
                 let [_, h, w, _] = image(&self.with_batch(batch));
-
                 let pooled = r.reshape(image(r.shape())).adaptive_avg_pool2d([h, w]);
                 by_position(&pooled).reshape(self.with_batch(batch))
             }
             How::Resize => {
                 let y = by_position(r);
                 let [_, h, w, _] = image(&self.with_batch(batch));
-
                 let resized = y.reshape(image(y.shape())).resize_bilinear([h, w], false);
                 resized.reshape(self.with_batch(batch))
             }
