@@ -41,7 +41,7 @@ struct Args {
     /// The folder for the model.
     #[arg(long, default_value = "out")]
     out: PathBuf,
-    /// A hundredth of the text only, to see that everything works.
+    /// A fiftieth of the text only, to see that everything works.
     #[arg(long)]
     quick: bool,
 }
@@ -140,6 +140,10 @@ fn write(network: &Network, alphabet: &Alphabet, args: &Args) -> fb::Result<Stri
     let mut rng = Key::new(args.seed).fold("writing").rng();
     let mut tokens = alphabet.tokens(&args.prompt);
     let mut text = args.prompt.clone();
+    if tokens.is_empty() {
+        // Something must stand before the first character: a new line begins.
+        tokens = alphabet.tokens("\n");
+    }
     let mut cx = Context::eval(network.params());
     let mut memory = Memory::Empty;
     let mut passed = 0;
