@@ -42,12 +42,14 @@ impl Affine {
 }
 
 pub(super) fn check_epsilon<F: Float>(scope: &Scope<F>, kind: &str, epsilon: f64) -> Result<()> {
-    if epsilon > 0.0 && epsilon.is_finite() {
+    // As the numbers it is added to: what single precision rounds to 0 keeps nothing away from 0.
+    let added = F::from_f64(epsilon);
+    if added > F::ZERO && added.is_finite() {
         return Ok(());
     }
     Err(scope.error(
         kind,
-        "a finite epsilon above 0",
+        format!("a finite epsilon above 0 in {}", F::NAME),
         epsilon.to_string(),
         "it keeps features that do not vary from being divided by 0",
     ))
