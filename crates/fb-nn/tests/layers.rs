@@ -225,6 +225,40 @@ fn gradients_agree_with_differences() {
 }
 
 #[test]
+fn gradients_of_a_shared_table_agree_with_differences() {
+    // The padding token is not among them: its row gets no gradient, whatever differences say.
+    let tokens = Tensor::from([[1_i64, 0, 1, 4], [3, 3, 0, 1]]);
+    for bias in [false, true] {
+        let mut scope = Scope::<f64>::new(Key::new(1));
+        scope.enter("tokens");
+        let embedding = any(Embedding::new(5, 3).padding(2));
+        let embedding = embedding.build(&mut scope, &[Spec::index([4])]).unwrap();
+        scope.enter("scores");
+        let scores = any(TiedOutput::to("tokens").bias(bias));
+        let scores = scores.build(&mut scope, &[embedding.output]).unwrap();
+        let params = scope.into_params();
+        let mut rng = Key::new(2).rng();
+        let (ids, values): (Vec<_>, Vec<_>) = params
+            .iter()
+            .map(|(id, p)| (id, Tensor::normal(*p.value.shape(), 0.0, 1.0, &mut rng)))
+            .unzip();
+        assert_eq!(ids.len(), 1 + usize::from(bias));
+        let forward = |vars: &[Var<f64>]| {
+            let tape = vars[0].tape().unwrap_or_else(Tape::no_grad);
+            let mut cx = Context::train(&params, tape, Key::new(3), 0);
+            for (id, var) in ids.iter().zip(vars) {
+                cx.bind(*id, var.clone());
+            }
+            let inputs = [Value::Index(tokens.clone())];
+            let x = embedding.module.forward(&mut cx, &inputs).unwrap();
+            let y = scores.module.forward(&mut cx, &x).unwrap().remove(0);
+            y.as_float().unwrap().clone()
+        };
+        gradcheck(forward, &values).unwrap_or_else(|error| panic!("bias {bias}: {error}"));
+    }
+}
+
+#[test]
 fn configurations_survive_files() {
     let registry = Registry::builtin();
     let mut tested = BTreeSet::new();
