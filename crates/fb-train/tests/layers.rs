@@ -7,8 +7,10 @@ use fb_nn::optim::Adam;
 use fb_nn::{Network, Registry, Sequential};
 use fb_tensor::random::Key;
 use fb_tensor::{Padding, Tensor};
+use fb_train::file::ModelFile;
 use fb_train::metrics::Accuracy;
 use fb_train::{Compile, Fit, IntoInputs, Model, NetworkFile};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 const TIME: usize = 6;
@@ -251,6 +253,84 @@ fn every_layer_is_described_trained_saved_and_loaded() {
         registry.layer_kinds().collect(),
         "every kind has been here"
     );
+}
+
+/// What loading says of a network whose architecture was edited: at each of these places stands another value.
+fn edited(declared: Sequential, edits: &[(&str, serde_json::Value)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edited.safetensors");
+    declared.build().unwrap().save(&path).unwrap();
+    let file = ModelFile::load(&path).unwrap();
+    let mut architecture = serde_json::from_str::<serde_json::Value>(file.architecture()).unwrap();
+    for (place, value) in edits {
+        *architecture.pointer_mut(place).unwrap() = value.clone();
+    }
+    let mut again = ModelFile::new(architecture.to_string());
+    for (name, tensor) in file.tensors().iter() {
+        again.tensors_mut().insert(name, tensor.clone());
+    }
+    again.save(&path).unwrap();
+    Network::<f32>::load(&path).unwrap_err().to_string()
+}
+
+#[test]
+fn sizes_without_measure_are_refused_before_memory_is_asked_for() {
+    let convolution = || Sequential::input([8, 8, 4]).layer("maps", conv(4).same());
+    let transposed = || {
+        let layer = ConvTranspose2d::new(4, [3, 3]).stride([2, 2]);
+        Sequential::input([8, 8, 4]).layer("maps", layer)
+    };
+    let options = "/layers/0/config/options";
+    let huge = 1_u64 << 40;
+    let cases: [(Sequential, &str, serde_json::Value); 10] = [
+        (
+            convolution(),
+            "/padding",
+            json!({"Explicit": [[huge, 0], [0, 0]]}),
+        ),
+        (convolution(), "/dilation", json!([huge, 1])),
+        (convolution(), "/dilation", json!([1, u64::MAX >> 9])),
+        (convolution(), "/stride", json!([huge, 1])),
+        (transposed(), "/stride", json!([huge, 1])),
+        (transposed(), "/stride", json!([1, 1_u64 << 32])),
+        (transposed(), "/dilation", json!([huge, 1])),
+        (transposed(), "/output_padding", json!([huge, 0])),
+        (convolution(), "/groups", json!(u64::MAX)),
+        (
+            transposed(),
+            "/padding",
+            json!({"Explicit": [[huge, 0], [0, 0]]}),
+        ),
+    ];
+    for (declared, option, value) in cases {
+        let text = edited(declared, &[(&format!("{options}{option}"), value)]);
+        assert!(text.contains("\n  layer \"maps\" (Conv"), "{text}");
+    }
+    let resized = || Sequential::input([8, 8, 4]).layer("maps", Resize::to([4, 4]));
+    let size = "/layers/0/config/size";
+    for to in [json!([1 << 20, 1 << 20]), json!([u64::MAX, 1])] {
+        let text = edited(resized(), &[(size, json!({ "to": to }))]);
+        assert!(text.contains("\n  layer \"maps\" (Resize): "), "{text}");
+    }
+    let text = edited(gpt(), &[("/input", json!([huge]))]);
+    assert!(
+        text.contains("network input: expected at most 8589934592 numbers for a sample"),
+        "{text}"
+    );
+    // A layer widened by feedback, and one inside another.
+    let wide = Sequential::input([8])
+        .layer("maps", Activation::Relu)
+        .layer("hidden", Dense::new(8))
+        .feedback("hidden", "hidden")
+        .concat()
+        .schedule(Unroll::iterations(2));
+    let text = edited(wide, &[("/layers/1/config/units", json!(u64::MAX >> 4))]);
+    assert!(text.contains("cannot be used\n  "), "{text}");
+    let inside =
+        Sequential::input([8, 8, 4]).layer("skip", Skip::new().layer("maps", Resize::to([8, 8])));
+    let inner = "/layers/0/config/layers/0/config/size/to";
+    let text = edited(inside, &[(inner, json!([1 << 20, 1 << 20]))]);
+    assert!(text.contains("layer \"skip/maps\" (Resize): "), "{text}");
 }
 
 #[test]

@@ -163,6 +163,30 @@ pub(super) fn check_groups<F: Float>(
     Ok(())
 }
 
+/// Checks that what a kernel passes over at so many places, padding included, is not more than a sample may have.
+pub(super) fn check_reach<F: Float, const D: usize>(
+    scope: &Scope<F>,
+    kind: &str,
+    places: &[usize],
+    kernel: [usize; D],
+    options: &ConvOptions<D>,
+    channels: usize,
+) -> Result<()> {
+    let numbers = (0..D).fold(channels, |numbers, axis| {
+        let moved = places[axis].saturating_mul(options.stride[axis]);
+        let span = kernel[axis].saturating_mul(options.dilation[axis]);
+        numbers.saturating_mul(moved.saturating_add(span))
+    });
+    let found = format!(
+        "a kernel {} with stride {} and dilation {} at {} places",
+        extents(&kernel),
+        extents(&options.stride),
+        extents(&options.dilation),
+        extents(&places[..D])
+    );
+    scope.check_sample(kind, numbers, found)
+}
+
 /// `Conv2d 3x3, 4 -> 8, stride 2x2, 2 groups relu`
 pub(super) fn describe<const D: usize>(
     kind: &str,

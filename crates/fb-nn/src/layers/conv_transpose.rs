@@ -157,6 +157,8 @@ impl<const D: usize> ConvTranspose<D> {
         let (input, channels) = axes::input::<F, D>(scope, kind, inputs)?;
         let (filters, groups) = (self.filters, self.options.groups);
         axes::check_groups(scope, kind, channels, filters, groups)?;
+        let convolution = self.options.transposed();
+        axes::check_reach(scope, kind, &input, self.kernel, &convolution, filters)?;
         let mut shape = self.kernel.to_vec();
         shape.extend([filters / groups, channels]);
         let shape = Shape::try_new(&shape)?;
@@ -175,13 +177,7 @@ impl<const D: usize> ConvTranspose<D> {
             |none| Var::try_convolve_transposed(none, &kernel, &self.options),
         )?;
         let ends = [channels, filters];
-        let description = axes::describe(
-            kind,
-            self.kernel,
-            ends,
-            &self.options.transposed(),
-            self.activation,
-        );
+        let description = axes::describe(kind, self.kernel, ends, &convolution, self.activation);
         Ok(Built {
             module: simple(ConvTransposeModule {
                 weight,

@@ -183,6 +183,7 @@ impl<const D: usize> Conv<D> {
             "a smaller kernel, or .same(), which adds zeros around the input",
             |none| Var::try_convolve(none, &kernel, &self.options),
         )?;
+        axes::check_reach(scope, kind, &output, self.kernel, &self.options, channels)?;
         let ends = [channels, filters];
         let description = axes::describe(kind, self.kernel, ends, &self.options, self.activation);
         Ok(Built {

@@ -119,8 +119,8 @@ pub struct Scope<F: Float> {
 }
 
 impl<F: Float> Scope<F> {
-    /// The most numbers that the parameters of a network may have without [`Scope::within`]: asking the system for more
-    /// would end the process instead of telling what is wrong.
+    /// The most numbers that the parameters of a network may have without [`Scope::within`], and that one sample may have
+    /// on its way through it: asking the system for more would end the process instead of telling what is wrong.
     pub const MOST_NUMBERS: usize = 1 << 33;
 
     /// A scope for a whole network; `key` names the random numbers of initial values.
@@ -308,6 +308,27 @@ impl<F: Float> Scope<F> {
         }
     }
 
+    /// Checks that a sample has no more numbers than [`Scope::MOST_NUMBERS`]; `found` tells where it would have them.
+    ///
+    /// # Errors
+    /// It has more.
+    pub(crate) fn check_sample(
+        &self,
+        kind: &str,
+        numbers: usize,
+        found: impl Into<String>,
+    ) -> Result<()> {
+        if numbers <= Self::MOST_NUMBERS {
+            return Ok(());
+        }
+        Err(self.error(
+            kind,
+            format!("at most {} numbers for a sample", Self::MOST_NUMBERS),
+            found,
+            "check each size for a slip",
+        ))
+    }
+
     /// The error of a layer that cannot be built here.
     pub fn error(
         &self,
@@ -390,8 +411,25 @@ impl dyn AnyLayer {
     /// A trait object cannot have a generic method; `F` is one of two types, so the right one is found by its type id.
     ///
     /// # Errors
-    /// As [`Layer::build`].
+    /// As [`Layer::build`], or its output has more numbers for a sample than [`Scope::MOST_NUMBERS`].
     pub fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
+        let built = self
+            .build_typed(scope, inputs)
+            .map_err(|error| match error {
+                Error::Tensor(fb_tensor::Error::TooLarge { shape, .. }) => scope.error(
+                    self.kind(),
+                    "sizes that memory can hold",
+                    format!("shape {shape}"),
+                    "check each size for a slip",
+                ),
+                other => other,
+            })?;
+        let output = built.output;
+        scope.check_sample(self.kind(), output.elements(), output.to_string())?;
+        Ok(built)
+    }
+
+    fn build_typed<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         let scope: &mut dyn Any = scope;
         let built: Box<dyn Any> = if let Some(scope) = scope.downcast_mut::<Scope<f32>>() {
             Box::new(self.build_f32(scope, inputs)?)

@@ -24,7 +24,7 @@ impl<F: Float> Network<F> {
     /// # Errors
     /// As [`Network::build`], or there are more.
     pub fn build_within(topology: Topology, numbers: usize) -> Result<Self> {
-        check::declaration(&topology)?;
+        check::declaration::<F>(&topology)?;
         let new_scope = || Scope::within(Key::new(topology.seed), numbers);
         let mut scope = new_scope();
         let nodes = if topology
@@ -77,12 +77,12 @@ fn build_nodes<F: Float>(
     scope: &mut Scope<F>,
     extra_features: impl Fn(&str) -> usize,
 ) -> Result<Vec<BuiltNode<F>>> {
-    let mut spec = widened(topology.input, extra_features(INPUT));
+    let mut spec = widened(topology.input, extra_features(INPUT))?;
     topology
         .nodes
         .iter()
         .map(|node| {
-            let input = widened(spec, extra_features(&node.name));
+            let input = widened(spec, extra_features(&node.name))?;
             scope.enter(node.name.clone());
             let built = node.layer.build(scope, &[input])?;
             spec = built.output;
@@ -98,12 +98,13 @@ fn build_nodes<F: Float>(
         .collect()
 }
 
-fn widened(spec: Spec, features: usize) -> Spec {
-    match spec.shape.len().checked_sub(1) {
-        Some(last) => Spec {
-            shape: spec.shape.with_extent(last, spec.shape[last] + features),
-            ..spec
-        },
-        None => spec,
-    }
+fn widened(spec: Spec, features: usize) -> Result<Spec> {
+    let Some(last) = spec.shape.len().checked_sub(1) else {
+        return Ok(spec);
+    };
+    let wide = spec.shape[last].saturating_add(features);
+    Ok(Spec {
+        shape: spec.shape.try_with_extent(last, wide)?,
+        ..spec
+    })
 }

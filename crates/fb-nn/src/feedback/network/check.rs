@@ -3,7 +3,7 @@
 use super::BuiltNode;
 use crate::error::{Error, Result};
 use crate::feedback::topology::{Combine, Edge, INPUT, Projection, Topology};
-use crate::module::ValueKind;
+use crate::module::{Scope, ValueKind};
 use fb_tensor::Float;
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 const MOST_ITERATIONS: usize = 1_000_000;
 
 /// Checks names, ends of edges, delays and the schedule.
-pub(super) fn declaration(topology: &Topology) -> Result<()> {
+pub(super) fn declaration<F: Float>(topology: &Topology) -> Result<()> {
     if topology.nodes.is_empty() {
         return Err(Error::Config {
             what: "network".to_owned(),
@@ -31,6 +31,15 @@ pub(super) fn declaration(topology: &Topology) -> Result<()> {
             help:
                 "the batch axis is left out: Sequential::input([2]) takes data of shape [batch, 2]"
                     .to_owned(),
+        });
+    }
+    let most = Scope::<F>::MOST_NUMBERS;
+    if topology.input.elements() > most {
+        return Err(Error::Config {
+            what: "network input".to_owned(),
+            expected: format!("at most {most} numbers for a sample"),
+            found: topology.input.to_string(),
+            help: "check each size for a slip".to_owned(),
         });
     }
     names(topology)?;
