@@ -148,7 +148,7 @@ struct DenseModule {
 impl<F: Float> SimpleModule<F> for DenseModule {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         let (weight, bias) = self.operands(cx, x)?;
-        Ok(self.activation.apply_to_linear(x, &weight, bias.as_ref()))
+        Ok(self.activation.apply_to_linear(x, weight, bias))
     }
 
     fn split(&self) -> Option<&dyn SplitModule<F>> {
@@ -163,7 +163,7 @@ impl<F: Float> SimpleModule<F> for DenseModule {
 impl<F: Float> SplitModule<F> for DenseModule {
     fn project(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         let (weight, bias) = self.operands(cx, x)?;
-        Ok(x.linear(&weight, bias.as_ref()))
+        Ok(x.linear(weight, bias))
     }
 
     fn finish(&self, _cx: &mut Context<'_, F>, sum: Var<F>) -> Result<Var<F>> {
@@ -174,14 +174,21 @@ impl<F: Float> SplitModule<F> for DenseModule {
 impl DenseModule {
     /// Weight and bias, for an input that fits them.
     #[inline]
-    fn operands<F: Float>(
+    fn operands<'c, F: Float>(
         &self,
-        cx: &mut Context<'_, F>,
+        cx: &'c mut Context<'_, F>,
         x: &Var<F>,
-    ) -> Result<(Var<F>, Option<Var<F>>)> {
+    ) -> Result<(&'c Var<F>, Option<&'c Var<F>>)> {
         misfit::features(cx, x, &self.input)?;
-        let weight = cx.param(self.weight);
-        Ok((weight, self.bias.map(|id| cx.param(id))))
+        cx.prepare(self.weight);
+        if let Some(bias) = self.bias {
+            cx.prepare(bias);
+        }
+        let cx = &*cx;
+        Ok((
+            cx.prepared(self.weight),
+            self.bias.map(|id| cx.prepared(id)),
+        ))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Context<'a, F: Float> {
     leaves: Vec<Option<Var<F>>>,
     /// Whether parameters are handed out as constants for now.
     detached: bool,
+    /// The constants that stand for parameters then; empty until the first is asked for.
+    constants: Vec<Option<Var<F>>>,
     mode: Mode,
     key: Key,
     step: u64,
@@ -57,6 +59,7 @@ impl<'a, F: Float> Context<'a, F> {
             tape,
             leaves: vec![None; params.len()],
             detached: false,
+            constants: Vec::new(),
             mode,
             key: Key::new(0),
             step: 0,
@@ -91,29 +94,65 @@ impl<'a, F: Float> Context<'a, F> {
     /// A parameter as a variable: always the same one during the pass. Frozen parameters are constants.
     #[inline]
     pub fn param(&mut self, id: ParamId) -> Var<F> {
+        self.prepare(id);
+        self.prepared(id).clone()
+    }
+
+    /// Makes the variable of a parameter, so that [`Context::prepared`] can lend it: for layers that use several at once.
+    #[inline]
+    pub fn prepare(&mut self, id: ParamId) {
         if self.detached {
-            return match &self.leaves[id.index()] {
-                Some(leaf) => leaf.detach(),
-                None => Var::constant(self.params.get(id).value.clone()),
-            };
+            self.prepare_constant(id);
+        } else if self.leaves[id.index()].is_none() {
+            self.make_leaf(id);
         }
-        let slot = &mut self.leaves[id.index()];
-        if let Some(leaf) = slot {
-            return leaf.clone();
-        }
+    }
+
+    #[inline(never)]
+    fn make_leaf(&mut self, id: ParamId) {
         let param = self.params.get(id);
-        let leaf = if param.trainable() {
-            self.tape.leaf(param.value.clone())
+        let value = param.value.clone();
+        self.leaves[id.index()] = Some(if param.trainable() {
+            self.tape.leaf(value)
         } else {
-            Var::constant(param.value.clone())
+            Var::constant(value)
+        });
+    }
+
+    #[inline(never)]
+    fn prepare_constant(&mut self, id: ParamId) {
+        if self.constants.is_empty() {
+            self.constants = vec![None; self.leaves.len()];
+        }
+        let (leaf, params) = (&self.leaves[id.index()], self.params);
+        self.constants[id.index()].get_or_insert_with(|| match leaf {
+            Some(leaf) => leaf.detach(),
+            None => Var::constant(params.get(id).value.clone()),
+        });
+    }
+
+    /// The variable of a parameter.
+    ///
+    /// # Panics
+    /// If [`Context::prepare`] was not called for it.
+    #[inline]
+    pub fn prepared(&self, id: ParamId) -> &Var<F> {
+        let made = if self.detached {
+            &self.constants
+        } else {
+            &self.leaves
         };
-        *slot = Some(leaf.clone());
-        leaf
+        made[id.index()]
+            .as_ref()
+            .expect("prepare() comes before prepared()")
     }
 
     /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
     /// the variable of a gradient check.
     pub fn bind(&mut self, id: ParamId, value: Var<F>) {
+        if let Some(constant) = self.constants.get_mut(id.index()) {
+            *constant = None;
+        }
         self.leaves[id.index()] = Some(value);
     }
 
