@@ -55,6 +55,13 @@ fn elementwise(criterion: &mut Criterion) {
         let back = || norm.backward(&x, &normed.statistics, None, &g, None);
         threads::scope(|| bench.iter(|| black_box(back())))
     });
+    let short = x.reshape([65536, 64]);
+    group.bench_function("layer_norm of short rows", |bench| {
+        threads::scope(|| bench.iter(|| black_box(short.layer_norm(None, None, 1e-5))))
+    });
+    group.bench_function("softmax of short rows", |bench| {
+        threads::scope(|| bench.iter(|| black_box(short.softmax(1))))
+    });
     let images = x.reshape([64, 32, 32, 64]);
     group.bench_function("channels last to first", |bench| {
         threads::scope(|| bench.iter(|| black_box(images.permute(&[0, 3, 1, 2]).contiguous())))

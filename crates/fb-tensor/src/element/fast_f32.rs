@@ -1,54 +1,78 @@
 //! Branch-free single-precision functions: straight-line code with selects, so that a loop over them vectorises.
 //!
-//! No fused multiply–add is used, so every instruction set gives the same bits. Coefficients: S. Moshier, Cephes
-//! Mathematical Library, single precision (`expf`, `logf`, `tanhf`), where nothing else is said. Errors are asserted in
-//! `tests/suite/accuracy.rs`.
+//! Sums of products are fused explicitly, with one rounding, so every instruction set gives the same bits (decision 3).
+//! Coefficients are S. Moshier's (Cephes Mathematical Library, single precision) or fitted for the smallest relative
+//! error, where nothing else is said. Errors are asserted in `tests/suite/accuracy.rs`.
 
-/// Adding and subtracting 1.5·2²³ rounds a float of moderate size to the nearest integer.
+/// Adding 1.5·2²³ rounds a float of moderate size to the nearest integer, which then stands in the lowest bits.
 const ROUND: f32 = 12_582_912.0;
 
-/// 2ⁿ for the integer `n` that was added to [`ROUND`] (−126 ..= 127).
-#[inline(always)]
-fn exp2_of_rounded(rounded: f32) -> f32 {
-    let n = rounded.to_bits().wrapping_sub(ROUND.to_bits());
-    f32::from_bits(n.wrapping_add(127) << 23)
+/// ln 2 in two parts.
+const LN_2_HIGH: f32 = std::f32::consts::LN_2;
+const LN_2_LOW: f32 = -1.904_654_3e-9;
+
+/// 2³², by which results are held above the subnormal numbers until the last step.
+const TWO_TO_32: f32 = 4_294_967_296.0;
+
+/// The bits of 2ⁿ.
+const fn power_of_two(n: i32) -> u32 {
+    ((n + 127) << 23) as u32
 }
 
-/// `e^(x + rest)` with a rest far below 1: 1 ulp; 0 at −∞, ∞ above 88.72, NaN at NaN, gradual underflow kept. Then what
-/// the rounding of the last sum lost, relative to the result.
+/// `(r, n)` with `x = n ln 2 + r`, `|r| ≤ ln 2 / 2`, and `n` as what is added to the bits of a float to multiply it by 2ⁿ.
 #[inline(always)]
-fn exp_of_sum(x: f32, rest: f32) -> (f32, f32) {
-    // Written as selects and not `clamp`, so that a NaN passes through.
-    let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -104.0 { -104.0 } else { x };
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
-    // ln 2 in two parts (Cody–Waite): the first has few bits, so n times it is exact.
-    let r = (x - n * 0.693_359_4) + (n * 2.121_944_4e-4 + rest);
-    let p = exp_m1_of_reduced(r);
-    let y = p + 1.0;
-    let lost = (p - (y - 1.0)) * (1.0 - p);
-    // 2ⁿ in two factors: n runs from −150 to 128, past what one exponent field holds.
-    let half = (n * 0.5 + ROUND) - ROUND;
-    let y = y * exp2_of_rounded(half + ROUND) * exp2_of_rounded((n - half) + ROUND);
-    (y, lost)
+fn reduced(x: f32) -> (f32, u32) {
+    let rounded = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = rounded - ROUND;
+    let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, x));
+    (r, rounded.to_bits() << 23)
+}
+
+/// `(eʳ − 1 − r) / r²` for `|r| ≤ ln 2 / 2`.
+#[inline(always)]
+fn exp_rest(r: f32) -> f32 {
+    let mut p = 1.381_459_9e-3_f32;
+    p = p.mul_add(r, 8.368_717e-3);
+    p = p.mul_add(r, 4.166_839e-2);
+    p = p.mul_add(r, 1.666_652_1e-1);
+    p.mul_add(r, 4.999_999_4e-1)
+}
+
+/// `eʳ` for `|r| ≤ ln 2 / 2`.
+#[inline(always)]
+fn exp_of_reduced(r: f32) -> f32 {
+    exp_rest(r).mul_add(r, 1.0).mul_add(r, 1.0)
 }
 
 /// `eʳ − 1` for `|r| ≤ ln 2 / 2`.
 #[inline(always)]
 fn exp_m1_of_reduced(r: f32) -> f32 {
-    let mut p = 1.987_569_1e-4;
-    p = p * r + 1.398_199_9e-3;
-    p = p * r + 8.333_452e-3;
-    p = p * r + 4.166_579_6e-2;
-    p = p * r + 1.666_666_5e-1;
-    p = p * r + 5e-1;
-    p * (r * r) + r
+    (exp_rest(r) * r).mul_add(r, r)
 }
 
 /// `eˣ`: 1 ulp; 0 at −∞, ∞ above 88.72, NaN at NaN, gradual underflow kept.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    exp_of_sum(x, 0.0).0
+    // Written as selects and not `clamp`, so that a NaN passes through.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (r, n) = reduced(x);
+    // 2ⁿ in two factors: n runs from −150 to 128, past what one exponent field holds.
+    let (one, other) = if x < 0.0 {
+        (power_of_two(32), 1.0 / TWO_TO_32)
+    } else {
+        (power_of_two(-1), 2.0)
+    };
+    exp_of_reduced(r) * f32::from_bits(n.wrapping_add(one)) * other
+}
+
+/// `eˣ` as [`exp`] gives it, for arguments that are not above 0, or NaN.
+#[inline(always)]
+pub(super) fn exp_of_negative(x: f32) -> f32 {
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (r, n) = reduced(x);
+    let power = f32::from_bits(n.wrapping_add(power_of_two(32)));
+    exp_of_reduced(r) * power * (1.0 / TWO_TO_32)
 }
 
 /// `eˣ − 1`: 2 ulp; odd at 0 (−0 kept), −1 at −∞.
@@ -56,14 +80,13 @@ pub(super) fn exp(x: f32) -> f32 {
 pub(super) fn exp_m1(x: f32) -> f32 {
     let a = if x > 89.0 { 89.0 } else { x };
     let a = if a < -30.0 { -30.0 } else { a };
-    let n = (a * std::f32::consts::LOG2_E + ROUND) - ROUND;
-    let r = (a - n * 0.693_359_4) + n * 2.121_944_4e-4;
+    let (r, n) = reduced(a);
     let p = exp_m1_of_reduced(r);
     // Half of everything: 2ⁿ itself may be too large.
-    let scale = exp2_of_rounded((n - 1.0) + ROUND);
-    let y = 2.0 * (scale * p + (scale - 0.5));
+    let scale = f32::from_bits(n.wrapping_add(power_of_two(-1)));
+    let y = 2.0 * scale.mul_add(p, scale - 0.5);
     // Halves of subnormal numbers would be rounded.
-    let y = if n == 0.0 { p } else { y };
+    let y = if n == 0 { p } else { y };
     y.copysign(x)
 }
 
@@ -80,17 +103,18 @@ fn exponent_and_rest(x: f32) -> (f32, f32) {
 #[inline(always)]
 fn ln_of_parts(e: f32, f: f32, rest: f32) -> f32 {
     let z = f * f;
-    let mut p = 7.037_683_6e-2;
-    p = p * f - 1.151_461e-1;
-    p = p * f + 1.167_699_9e-1;
-    p = p * f - 1.242_014_1e-1;
-    p = p * f + 1.424_932_3e-1;
-    p = p * f - 1.666_805_8e-1;
-    p = p * f + 2.000_071_5e-1;
-    p = p * f - 2.499_999_4e-1;
-    p = p * f + 3.333_333e-1;
-    let y = (p * f * z - e * 2.121_944_4e-4 + rest) - 0.5 * z;
-    f + y + e * 0.693_359_4
+    let mut p = 7.037_683_6e-2_f32;
+    p = p.mul_add(f, -1.151_461e-1);
+    p = p.mul_add(f, 1.167_699_9e-1);
+    p = p.mul_add(f, -1.242_014_1e-1);
+    p = p.mul_add(f, 1.424_932_3e-1);
+    p = p.mul_add(f, -1.666_805_8e-1);
+    p = p.mul_add(f, 2.000_071_5e-1);
+    p = p.mul_add(f, -2.499_999_4e-1);
+    p = p.mul_add(f, 3.333_333e-1);
+    let y = (p * f).mul_add(z, e.mul_add(LN_2_LOW, rest));
+    let y = z.mul_add(-0.5, y);
+    e.mul_add(LN_2_HIGH, f + y)
 }
 
 /// Natural logarithm: 1 ulp; −∞ at 0, NaN below, subnormals handled.
@@ -130,17 +154,29 @@ pub(super) fn ln_1p(x: f32) -> f32 {
     if x >= -1.0 { finite } else { f32::NAN }
 }
 
+/// `ln(1 + eˣ)`: 2 ulp, gradual underflow kept, NaN at NaN.
+#[inline(always)]
+pub(super) fn softplus(x: f32) -> f32 {
+    let power = exp_of_negative(-x.abs());
+    // 1 + eˣ up to √2 as it is, above in halves; the subtraction from 1 is exact or far below the sum.
+    let near = power < 0.414_213_56;
+    let f = if near { power } else { 0.5 * (power - 1.0) };
+    let e = if near { 0.0 } else { 1.0 };
+    let above = if x < 0.0 { 0.0 } else { x };
+    above + ln_of_parts(e, f, 0.0)
+}
+
 /// Logistic function: 2 ulp, within [0, 1], gradual underflow kept.
 #[inline(always)]
 pub(super) fn sigmoid(x: f32) -> f32 {
-    let (power, lost) = exp_of_sum(-x.abs(), 0.0);
-    let sum = 1.0 + power;
-    let lost_of_sum = power - (sum - 1.0);
-    let y = if x < 0.0 { power } else { 1.0 } / sum;
-    // The quotient, corrected to first order by what its parts lost.
-    let other = if x < 0.0 { 1.0 - y } else { y };
-    let lost = if x < 0.0 { lost } else { -power * lost };
-    y + y * other * (lost - lost_of_sum)
+    let x = if x > 60.0 { 60.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let (r, n) = reduced(-x);
+    // 1 + e⁻ˣ = 1 + 2ⁿ + 2ⁿ (eʳ − 1), all of it divided by 2³²: n runs from −87 to 150.
+    let power = f32::from_bits(n.wrapping_add(power_of_two(-32)));
+    let sum = power + 1.0 / TWO_TO_32;
+    let lost = 1.0 / TWO_TO_32 - (sum - power);
+    1.0 / TWO_TO_32 / (sum + power.mul_add(exp_m1_of_reduced(r), lost))
 }
 
 /// Error function: 2 ulp, odd (−0 kept), within [−1, 1].
@@ -149,51 +185,62 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn erf(x: f32) -> f32 {
     let a = x.abs();
-    let a = if a > 10.0 { 10.0 } else { a };
+    let a = if a > 4.0 { 4.0 } else { a };
     let z = a * a;
-    let mut p = -5.967_617e-4;
-    p = p * z + 4.991_194_2e-3;
-    p = p * z - 2.676_813_5e-2;
-    p = p * z + 1.128_199_25e-1;
-    p = p * z - 3.761_253_4e-1;
-    p = p * z + 1.283_791_7e-1;
-    let small = p * a + a;
-    let r = -1.728_534_7e-5 * a + 3.831_971_3e-4;
-    let u = -3.883_964_4e-3 * a + 2.425_462_2e-2;
-    let mut r = r * z + u;
-    r = r * a - 1.067_778_8e-1;
-    r = r * a - 6.348_467e-1;
-    r = r * a - 1.287_175_1e-1;
-    r = r * a - a;
-    let large = 1.0 - exp(r);
+    let mut p = -5.967_617e-4_f32;
+    p = p.mul_add(z, 4.991_194_2e-3);
+    p = p.mul_add(z, -2.676_813_5e-2);
+    p = p.mul_add(z, 1.128_199_25e-1);
+    p = p.mul_add(z, -3.761_253_4e-1);
+    p = p.mul_add(z, 1.283_791_7e-1);
+    let small = p.mul_add(a, a);
+    let r = (-1.728_534_7e-5_f32).mul_add(a, 3.831_971_3e-4);
+    let u = (-3.883_964_4e-3_f32).mul_add(a, 2.425_462_2e-2);
+    let mut r = r.mul_add(z, u);
+    r = r.mul_add(a, -1.067_778_8e-1);
+    r = r.mul_add(a, -6.348_467e-1);
+    r = r.mul_add(a, -1.287_175_1e-1);
+    r = r.mul_add(a, -a);
+    let (r, n) = reduced(r);
+    let power = f32::from_bits(n.wrapping_add(power_of_two(0)));
+    let large = (-power).mul_add(exp_of_reduced(r), 1.0);
     let magnitude = if a > 0.927_734_4 { large } else { small };
     magnitude.copysign(x)
 }
 
-/// The normal distribution's `Φ(x) = erfc(−x/√2) / 2`: 4 ulp also far below 0, within [0, 1].
+/// The normal distribution's `Φ(x) = erfc(−x/√2) / 2`: 3 ulp also far below 0, within [0, 1].
 #[inline(always)]
 pub(super) fn normal_cdf(x: f32) -> f32 {
     let w = x.abs();
     let w = if w > 15.0 { 15.0 } else { w };
-    // e^(w²/2) Φ(−w) (w + 3) is smooth in (w − 3) / (w + 3); fitted by least squares for the smallest relative error.
-    let sum = w + 3.0;
-    let q = (w - 3.0) / sum;
-    let mut p = 5.451_304e-5;
-    p = p * q - 1.993_910_4e-4;
-    p = p * q - 9.472_225e-4;
-    p = p * q + 1.013_509_9e-3;
-    p = p * q + 6.936_855e-3;
-    p = p * q - 1.046_151_9e-2;
-    p = p * q - 4.725_802e-2;
-    p = p * q + 2.300_176_3e-1;
-    p = p * q - 5.093_322e-1;
-    p = p * q + 7.290_837e-1;
-    // w² in two parts, the first of them exact.
-    let high = f32::from_bits(w.to_bits() & 0xffff_f000);
-    let low = (w - high) * (w + high);
-    let (power, lost) = exp_of_sum(-0.5 * (high * high), -0.5 * low);
-    let tail = (p + p * lost) / sum * power;
-    if x < 0.0 { tail } else { 1.0 - tail }
+    let z = w * w;
+    let mut p = -6.714_421_5e-6_f32;
+    p = p.mul_add(z, 1.105_464_25e-4);
+    p = p.mul_add(z, -1.182_928_7e-3);
+    p = p.mul_add(z, 9.971_565e-3);
+    p = p.mul_add(z, -6.648_998e-2);
+    p = p.mul_add(z, 3.989_422_6e-1);
+    let centre = p.mul_add(x, 0.5);
+    // e^(w²/2) Φ(−w) (w + 3) is smooth in 1 / (w + 3).
+    let t = 1.0 / (w + 3.0);
+    let mut p = 2.956_011_4e2_f32;
+    p = p.mul_add(t, -3.010_052_5e2);
+    p = p.mul_add(t, 7.423_293e1);
+    p = p.mul_add(t, 2.112_853_5);
+    p = p.mul_add(t, 8.068_174);
+    p = p.mul_add(t, 3.143_236_4);
+    p = p.mul_add(t, 1.198_285_7);
+    p = p.mul_add(t, 3.989_235_5e-1);
+    // −w²/2 is at least −112.5, so n at least −162; what its rounding lost joins the rest.
+    let high = -0.5 * z;
+    let low = (-0.5 * w).mul_add(w, -high);
+    let rounded = high.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = rounded - ROUND;
+    let r = n.mul_add(-LN_2_HIGH, high) + n.mul_add(-LN_2_LOW, low);
+    let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(power_of_two(64)));
+    let tail = (p * t) * exp_of_reduced(r) * power * (1.0 / TWO_TO_32 / TWO_TO_32);
+    let side = if x < 0.0 { tail } else { 1.0 - tail };
+    if w < 1.2 { centre } else { side }
 }
 
 /// π/2 in parts of 27, 27 and 53 bits: up to 2²⁶ times the first two are exact.
@@ -266,14 +313,15 @@ fn quadrant_and_rest(angle: f32) -> (i32, f32) {
 #[inline(always)]
 fn sin_of(quadrant: i32, r: f32) -> f32 {
     let z = r * r;
-    let mut s = -1.951_529_6e-4;
-    s = s * z + 8.332_161e-3;
-    s = s * z - 1.666_665_5e-1;
-    let s = s * z * r + r;
-    let mut c = 2.443_315_7e-5;
-    c = c * z - 1.388_731_6e-3;
-    c = c * z + 4.166_664_6e-2;
-    let c = c * (z * z) - 0.5 * z + 1.0;
+    let mut s = -1.951_529_6e-4_f32;
+    s = s.mul_add(z, 8.332_161e-3);
+    s = s.mul_add(z, -1.666_665_5e-1);
+    let s = (s * z).mul_add(r, r);
+    let mut c = 2.443_315_7e-5_f32;
+    c = c.mul_add(z, -1.388_731_6e-3);
+    c = c.mul_add(z, 4.166_664_6e-2);
+    c = c.mul_add(z, -0.5);
+    let c = c.mul_add(z, 1.0);
     let y = if quadrant & 1 == 0 { s } else { c };
     if quadrant & 2 == 0 { y } else { -y }
 }
@@ -299,13 +347,20 @@ pub(super) fn cos(x: f32) -> f32 {
 pub(super) fn tanh(x: f32) -> f32 {
     let a = x.abs();
     let z = x * x;
-    let mut p = -5.704_988_7e-3;
-    p = p * z + 2.063_909e-2;
-    p = p * z - 5.373_971_6e-2;
-    p = p * z + 1.333_144_2e-1;
-    p = p * z - 3.333_328e-1;
-    let small = p * z * a + a;
-    let large = 1.0 - 2.0 / (exp(2.0 * a) + 1.0);
+    let mut p = -5.704_986_4e-3_f32;
+    p = p.mul_add(z, 2.063_908_6e-2);
+    p = p.mul_add(z, -5.373_971_5e-2);
+    p = p.mul_add(z, 1.333_144_2e-1);
+    p = p.mul_add(z, -3.333_328e-1);
+    let small = (p * z).mul_add(a, a);
+    // 1 − 2 / (e²ᵃ + 1) of at most 9.5, so that one factor holds 2ⁿ.
+    let double = a + a;
+    let double = if double > 19.0 { 19.0 } else { double };
+    // The other part of ln 2 does not count.
+    let rounded = double.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let r = (rounded - ROUND).mul_add(-LN_2_HIGH, double);
+    let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(power_of_two(0)));
+    let large = 1.0 - 2.0 / power.mul_add(exp_of_reduced(r), 1.0);
     let magnitude = if a < 0.625 { small } else { large };
     magnitude.copysign(x)
 }

@@ -54,6 +54,8 @@ pub trait Float:
     fn exp(self) -> Self;
     /// `eˣ − 1`, accurate near 0.
     fn exp_m1(self) -> Self;
+    /// `eˣ` for arguments that are not above 0, or NaN.
+    fn exp_of_negative(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// `ln(1 + x)`, accurate near 0.
@@ -64,6 +66,8 @@ pub trait Float:
     fn tanh(self) -> Self;
     /// Logistic function `1 / (1 + e⁻ˣ)`.
     fn sigmoid(self) -> Self;
+    /// `ln(1 + eˣ)`.
+    fn softplus(self) -> Self;
     /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
     fn erf(self) -> Self;
     /// The standard normal distribution's `Φ(x) = (1 + erf(x/√2)) / 2`, accurate also far below 0.
@@ -209,6 +213,10 @@ impl Float for f32 {
         fast_f32::exp(self)
     }
     #[inline(always)]
+    fn exp_of_negative(self) -> Self {
+        fast_f32::exp_of_negative(self)
+    }
+    #[inline(always)]
     fn exp_m1(self) -> Self {
         fast_f32::exp_m1(self)
     }
@@ -227,6 +235,10 @@ impl Float for f32 {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         fast_f32::sigmoid(self)
+    }
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        fast_f32::softplus(self)
     }
     #[inline(always)]
     fn sin(self) -> Self {
@@ -262,6 +274,10 @@ impl Float for f64 {
         f64::exp(self)
     }
     #[inline(always)]
+    fn exp_of_negative(self) -> Self {
+        f64::exp(self)
+    }
+    #[inline(always)]
     fn exp_m1(self) -> Self {
         f64::exp_m1(self)
     }
@@ -280,6 +296,10 @@ impl Float for f64 {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         1.0 / (1.0 + f64::exp(-self))
+    }
+    #[inline(always)]
+    fn softplus(self) -> Self {
+        Float::maximum(self, 0.0) + f64::ln_1p(f64::exp(-self.abs()))
     }
     #[inline(always)]
     fn sin(self) -> Self {
@@ -318,6 +338,8 @@ mod tests {
             F::NAN.sqrt(),
             F::NAN.tanh(),
             F::NAN.sigmoid(),
+            F::NAN.softplus(),
+            F::NAN.exp_of_negative(),
             F::NAN.erf(),
             F::NAN.normal_cdf(),
             F::NAN.maximum(F::ONE),
@@ -340,6 +362,9 @@ mod tests {
         assert_eq!((-F::INFINITY).tanh(), -F::ONE);
         assert_eq!(F::INFINITY.sigmoid(), F::ONE);
         assert_eq!((-F::INFINITY).sigmoid(), F::ZERO);
+        assert_eq!((-F::INFINITY).exp_of_negative(), F::ZERO);
+        assert_eq!(F::INFINITY.softplus(), F::INFINITY);
+        assert_eq!((-F::INFINITY).softplus(), F::ZERO);
         assert_eq!(F::INFINITY.erf(), F::ONE);
         assert_eq!(F::INFINITY.normal_cdf(), F::ONE);
         assert_eq!((-F::INFINITY).normal_cdf(), F::ZERO);
@@ -351,6 +376,8 @@ mod tests {
         assert_eq!(F::select(true, F::ONE, F::NAN), F::ONE);
         close(f(1e-3).exp_m1(), f(1e-3).to_f64().exp_m1());
         close(f(1e-3).ln_1p(), f(1e-3).to_f64().ln_1p());
+        close(f(-0.5).exp_of_negative(), f(-0.5).exp().to_f64());
+        close(F::ONE.softplus(), 1.313_261_687_518_222_8);
         close(f(0.5).erf(), 0.520_499_877_813_046_5);
         close(f(3.0).powi(-2), 1.0 / 9.0);
         close(f(2.0).powf(f(0.5)), std::f64::consts::SQRT_2);

@@ -4,18 +4,27 @@ use crate::element::{Element, Float};
 use crate::elementwise::{BinaryOp, UnaryOp};
 use crate::layout::Walk;
 use crate::threads::for_each_chunk_mut;
+use std::mem::MaybeUninit;
 
 /// Elements handed to a thread at a time: a few L1 caches' worth.
 const CHUNK: usize = 16 * 1024;
 
-/// Elements copied before a pass over them in place, so that they are still in the first cache.
-const COPIED: usize = 1024;
+/// Elements copied aside before a pass over them in place.
+const COPIED: usize = 256;
 
 multiversion! {
-    fn map_part [F: Float, Op: UnaryOp] (op: &Op, values: &mut [F]) {
-        for x in values {
-            *x = op.value(*x);
+    fn map_part [F: Float, Op: UnaryOp] (op: &Op, input: &[F], output: &mut [F]) {
+        for (y, &x) in output.iter_mut().zip(input) {
+            *y = op.value(x);
         }
+    }
+}
+
+/// One loop does for both forms: a small copy within the first cache is cheap beside a second set of compiled loops.
+fn map_part_in_place<F: Float, Op: UnaryOp>(op: &Op, values: &mut [F]) {
+    let mut copy = [const { MaybeUninit::uninit() }; COPIED];
+    for part in values.chunks_mut(COPIED) {
+        map_part(op, copy[..part.len()].write_copy_of_slice(part), part);
     }
 }
 
@@ -30,29 +39,22 @@ multiversion! {
 /// `output = op(input)`
 pub(crate) fn map<Op: UnaryOp, F: Float>(op: &Op, input: &[F], output: &mut [F]) {
     debug_assert_eq!(input.len(), output.len());
-    // One loop does for both forms: a copy within the first cache is cheap beside a second set of compiled loops.
-    let part = |input: &[F], output: &mut [F]| {
-        for (input, output) in input.chunks(COPIED).zip(output.chunks_mut(COPIED)) {
-            output.copy_from_slice(input);
-            map_part(op, output);
-        }
-    };
     if output.len() <= CHUNK {
-        return part(input, output);
+        return map_part(op, input, output);
     }
     let cost = output.len() * Op::PICOSECONDS / 1000;
     for_each_chunk_mut(output, CHUNK, cost, |start, output| {
-        part(&input[start..start + output.len()], output)
+        map_part(op, &input[start..start + output.len()], output)
     });
 }
 
 /// `values = op(values)`
 pub(crate) fn map_in_place<Op: UnaryOp, F: Float>(op: &Op, values: &mut [F]) {
     if values.len() <= CHUNK {
-        return map_part(op, values);
+        return map_part_in_place(op, values);
     }
     let cost = values.len() * Op::PICOSECONDS / 1000;
-    for_each_chunk_mut(values, CHUNK, cost, |_, part| map_part(op, part));
+    for_each_chunk_mut(values, CHUNK, cost, |_, part| map_part_in_place(op, part));
 }
 
 /// `gradient = gradient · op'(saved)`

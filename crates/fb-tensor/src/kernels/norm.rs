@@ -24,23 +24,57 @@ pub(crate) fn reciprocal_deviation(variance: f64, epsilon: f64) -> f64 {
     1.0 / (variance + epsilon).sqrt()
 }
 
-/// The mean in two parts and the reciprocal deviation of a row; a mean of 0 if not `centred`.
+/// Short rows are taken together up to so many, so that what is done once a row overlaps.
+const TOGETHER: usize = 8;
+/// And up to about so many elements, so that they stay in the first cache.
+const GROUP: usize = 2048;
+
+/// How many elements of whole rows are worked on at a time.
 #[inline(always)]
-fn statistics_of<F: Float>(row: &[F], centred: bool, epsilon: f64) -> [F; KEPT] {
-    let n = row.len() as f64;
+fn group_of(width: usize) -> usize {
+    (GROUP / width).clamp(1, TOGETHER) * width
+}
+
+/// The mean in two parts and the reciprocal deviation of each of at most [`TOGETHER`] rows; means of 0 if not `centred`.
+#[inline(always)]
+fn statistics_of<F: Float>(
+    rows: &[F],
+    width: usize,
+    centred: bool,
+    epsilon: f64,
+    kept: &mut [[F; KEPT]],
+) {
+    let n = width as f64;
+    let mut near = [F::ZERO; TOGETHER];
+    let mut totals = [[0.0; 2]; TOGETHER];
+    let rows = rows.chunks_exact(width);
     if !centred {
-        let [squares] = sums([row], |[x]| [x * x]);
-        let scale = reciprocal_deviation(squares / n, epsilon);
-        return [F::ZERO, F::ZERO, F::from_f64(scale)];
+        for (row, total) in rows.zip(&mut totals) {
+            let [squares] = sums([row], |[x]| [x * x]);
+            total[1] = squares;
+        }
+    } else {
+        let mut means = [0.0; TOGETHER];
+        for (row, mean) in rows.clone().zip(&mut means) {
+            *mean = total(Sum, row);
+        }
+        for (near, mean) in near.iter_mut().zip(means) {
+            *near = F::from_f64(mean / n);
+        }
+        for ((row, &near), total) in rows.zip(&near).zip(&mut totals) {
+            *total = sums([row], |[x]| {
+                let d = x - near;
+                [d, d * d]
+            });
+        }
     }
-    let near = F::from_f64(total(Sum, row) / n);
-    let [sum, squares] = sums([row], |[x]| {
-        let d = x - near;
-        [d, d * d]
-    });
-    let scale = reciprocal_deviation((squares - sum * sum / n) / n, epsilon);
-    let (mean, rest) = in_two_parts(near.to_f64() + sum / n);
-    [mean, rest, F::from_f64(scale)]
+    let mut results = [[F::ZERO; KEPT]; TOGETHER];
+    for ((result, near), [sum, squares]) in results.iter_mut().zip(near).zip(totals) {
+        let scale = reciprocal_deviation((squares - sum * sum / n) / n, epsilon);
+        let (mean, rest) = in_two_parts(near.to_f64() + sum / n);
+        *result = [mean, rest, F::from_f64(scale)];
+    }
+    kept.copy_from_slice(&results[..kept.len()]);
 }
 
 /// `y = ((x − mean) − rest) · scale · weight + bias` of a row.
@@ -58,10 +92,15 @@ multiversion! {
         input: &[F], weight: &[F], bias: &[F], centred: bool, epsilon: f64, output: &mut [F], kept: &mut [F],
     ) {
         let width = weight.len();
-        let rows = input.chunks_exact(width).zip(output.chunks_exact_mut(width));
-        for ((row, out), kept) in rows.zip(kept.as_chunks_mut::<KEPT>().0) {
-            *kept = statistics_of(row, centred, epsilon);
-            finish_row(row, *kept, weight, bias, out);
+        let group = group_of(width);
+        let groups = input.chunks(group).zip(output.chunks_mut(group));
+        let kept = kept.as_chunks_mut::<KEPT>().0.chunks_mut(group / width);
+        for ((input, output), kept) in groups.zip(kept) {
+            statistics_of(input, width, centred, epsilon, kept);
+            let rows = input.chunks_exact(width).zip(output.chunks_exact_mut(width));
+            for ((row, out), &mut kept) in rows.zip(kept) {
+                finish_row(row, kept, weight, bias, out);
+            }
         }
     }
 }
@@ -73,14 +112,19 @@ multiversion! {
     ) {
         let ([input, residual], [sum, output]) = (terms, outputs);
         let width = weight.len();
-        let inputs = input.chunks_exact(width).zip(residual.chunks_exact(width));
-        let outputs = sum.chunks_exact_mut(width).zip(output.chunks_exact_mut(width));
-        for (((a, b), (sum, out)), kept) in inputs.zip(outputs).zip(kept.as_chunks_mut::<KEPT>().0) {
+        let group = group_of(width);
+        let inputs = input.chunks(group).zip(residual.chunks(group));
+        let outputs = sum.chunks_mut(group).zip(output.chunks_mut(group));
+        let kept = kept.as_chunks_mut::<KEPT>().0.chunks_mut(group / width);
+        for (((a, b), (sum, out)), kept) in inputs.zip(outputs).zip(kept) {
             for ((sum, &a), &b) in sum.iter_mut().zip(a).zip(b) {
                 *sum = a + b;
             }
-            *kept = statistics_of(sum, centred, epsilon);
-            finish_row(sum, *kept, weight, bias, out);
+            statistics_of(sum, width, centred, epsilon, kept);
+            let rows = sum.chunks_exact(width).zip(out.chunks_exact_mut(width));
+            for ((row, out), &mut kept) in rows.zip(kept) {
+                finish_row(row, kept, weight, bias, out);
+            }
         }
     }
 }

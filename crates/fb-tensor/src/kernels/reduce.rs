@@ -66,6 +66,8 @@ folds! {
     Product, start A::ONE, |a, b| a * b;
     /// The largest; NaN if any is NaN
     Largest, start -A::INFINITY, |a, b| a.maximum(b);
+    /// The largest; some number or NaN if any is NaN
+    LargestNumber, start -A::INFINITY, |a, b| A::select(b > a, b, a);
     /// The smallest; NaN if any is NaN
     Smallest, start A::INFINITY, |a, b| a.minimum(b);
 }

@@ -1,29 +1,39 @@
 //! Softmax of rows, its logarithm, the cross-entropy that is made from both, and the ways back.
 
-use super::reduce::{Largest, Sum, sums, total};
+use super::reduce::{LANES, Largest, LargestNumber, Sum, sums, total};
 use crate::element::Float;
 
-/// Short rows are taken together up to about so many elements, so that exponentials run over long slices.
+/// Rows shorter than this are taken together, so that exponentials run over long slices.
+const SHORT: usize = 4 * LANES;
+/// Short rows are taken together up to about so many elements.
 const GROUP: usize = 1024;
 
-/// `output = factor · (input − max(row))` for a few rows; the factor is not negative.
+/// `output = factor · input − max` with the largest of that in each of a few rows; the factor is not negative.
 #[inline(always)]
 fn shifted<F: Float>(input: &[F], length: usize, factor: F, output: &mut [F]) {
     for (row, out) in input
         .chunks_exact(length)
         .zip(output.chunks_exact_mut(length))
     {
-        let largest = factor * F::from_f64(total(Largest, row));
+        let largest = factor * F::from_f64(total(LargestNumber, row));
         for (y, &x) in out.iter_mut().zip(row) {
             *y = factor * x - largest;
         }
     }
 }
 
+/// `eˣ` of what is not above 0.
 #[inline(always)]
 fn exponentials<F: Float>(values: &mut [F]) {
     for x in values {
-        *x = x.exp();
+        *x = x.exp_of_negative();
+    }
+}
+
+#[inline(always)]
+fn scale<F: Float>(row: &mut [F], factor: F) {
+    for y in row {
+        *y *= factor;
     }
 }
 
@@ -36,15 +46,24 @@ fn group_of(length: usize) -> usize {
 multiversion! {
     /// `eˣ / Σ eˣ` with `x` the factor, which is not negative, times the elements of each row of `length > 0`.
     pub(crate) fn softmax [F: Float] (input: &[F], length: usize, factor: F, output: &mut [F]) {
+        if length >= SHORT {
+            for (row, out) in input.chunks_exact(length).zip(output.chunks_exact_mut(length)) {
+                let largest = factor * F::from_f64(total(LargestNumber, row));
+                for (y, &x) in out.iter_mut().zip(row) {
+                    *y = (factor * x - largest).exp_of_negative();
+                }
+                let sum = F::from_f64(total(Sum, out));
+                scale(out, F::ONE / sum);
+            }
+            return;
+        }
         let group = group_of(length);
         for (input, output) in input.chunks(group).zip(output.chunks_mut(group)) {
             shifted(input, length, factor, output);
             exponentials(output);
             for row in output.chunks_exact_mut(length) {
-                let scale = F::ONE / F::from_f64(total(Sum, row));
-                for y in row {
-                    *y *= scale;
-                }
+                let factor = F::ONE / F::from_f64(total(Sum, row));
+                scale(row, factor);
             }
         }
     }
@@ -58,7 +77,7 @@ multiversion! {
             shifted(input, length, F::ONE, output);
             exponentials(output);
             for (row, out) in input.chunks_exact(length).zip(output.chunks_exact_mut(length)) {
-                let largest = F::from_f64(total(Largest, row));
+                let largest = F::from_f64(total(LargestNumber, row));
                 let logarithm = F::from_f64(total(Sum, out)).ln();
                 for (y, &x) in out.iter_mut().zip(row) {
                     *y = (x - largest) - logarithm;
@@ -86,10 +105,7 @@ multiversion! {
             for (row, loss) in output.chunks_exact_mut(length).zip(losses) {
                 let sum = F::from_f64(total(Sum, row));
                 *loss += sum.ln();
-                let scale = F::ONE / sum;
-                for y in row {
-                    *y *= scale;
-                }
+                scale(row, F::ONE / sum);
             }
         }
     }
@@ -109,10 +125,8 @@ multiversion! {
             *y -= largest;
         }
         exponentials(output);
-        let scale = F::ONE / F::from_f64(total(Sum, output));
-        for y in output {
-            *y *= scale;
-        }
+        let factor = F::ONE / F::from_f64(total(Sum, output));
+        scale(output, factor);
     }
 }
 
@@ -135,7 +149,7 @@ multiversion! {
         for (y, gradient) in output.chunks_exact(length).zip(gradient.chunks_exact_mut(length)) {
             let sum = F::from_f64(total(Sum, gradient));
             for (g, &y) in gradient.iter_mut().zip(y) {
-                *g -= y.exp() * sum;
+                *g -= y.exp_of_negative() * sum;
             }
         }
     }
@@ -177,7 +191,7 @@ multiversion! {
         for (((y, t), &g), out) in rows.zip(gradient).zip(output.chunks_exact_mut(length)) {
             let sum = F::from_f64(total(Sum, t));
             for ((out, &y), &t) in out.iter_mut().zip(y).zip(t) {
-                *out = g * (sum * y.exp() - t);
+                *out = g * (sum * y.exp_of_negative() - t);
             }
         }
     }
