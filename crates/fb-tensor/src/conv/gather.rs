@@ -11,7 +11,8 @@ use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
 use crate::kernels::gemm::{
-    MatMut, MatRef, PackedRight, Stack, Update, product_with_packed_unsplit, stacked_with_packed,
+    Chain, MatMut, MatRef, PackedRight, Stack, Update, product_with_packed_unsplit,
+    stacked_with_packed,
 };
 use crate::storage::UniqueStorage;
 use crate::threads;
@@ -294,8 +295,9 @@ fn in_place<F: Float>(
 ) {
     let mut starts = Vec::new();
     patches.starts(0, 0, &mut starts);
-    let lefts = starts.iter().map(|&start| patches.run_matrix(start));
-    let lefts: Vec<_> = lefts.collect();
+    let run = |start: usize| patches.run_matrix(start);
+    let chains = |starts| Chain::of(starts, patches.runs.length, run);
+    let lefts: Vec<_> = patches.even(&starts).flat_map(chains).collect();
     let stack = Stack {
         count: patches.lines.len(),
         left: patches.line_distance(),
