@@ -51,12 +51,17 @@ enum Weights<'a, F: Float> {
     ByRun(Vec<PackedRight<F>>),
 }
 
-/// `output[n, i, j, :] = bias + Σ x[n, …]·w`, for a weight `[kh, kw, inputs of a group, outputs]` in row-major order.
+/// What becomes of finished elements while they are in the cache, such as an activation: it must treat every element by
+/// itself.
+pub(super) type Finish<'a, F> = &'a (dyn Fn(&mut [F]) + Sync);
+
+/// `output[n, i, j, :] = finish(bias + Σ x[n, …]·w)`, for a weight `[kh, kw, inputs of a group, outputs]` in row-major order.
 pub(super) fn gather<F: Float>(
     geometry: &Geometry,
     x: &[F],
     weight: &[F],
     bias: Option<&[F]>,
+    finish: Option<Finish<'_, F>>,
     output: &mut [F],
 ) {
     if output.is_empty() {
@@ -107,6 +112,9 @@ pub(super) fn gather<F: Float>(
                 let (now, after) = rest.split_at_mut(here * line);
                 let x = &x[image * geometry.image()..][..geometry.image()];
                 piece(geometry, &parts, x, bias, from..from + here, now);
+                if let Some(finish) = finish {
+                    finish(now);
+                }
                 rest = after;
                 row += here;
             }
