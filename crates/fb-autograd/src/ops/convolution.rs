@@ -1,8 +1,9 @@
 //! Convolutions and transposed convolutions over one and two axes.
 
 use super::{common_node, index};
-use crate::tape::{Backward, Sweep};
+use crate::tape::{Backward, NodeRef, Sweep};
 use crate::var::Var;
+use fb_tensor::ops::{Saves, UnaryOp};
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Float, Shape, Tensor};
 
 /// A convolution over two axes, forwards or transposed. Series are images of one row here.
@@ -30,6 +31,20 @@ impl<F: Float> Convolution<F> {
         } else {
             t.clone()
         }
+    }
+}
+
+/// A convolution and a function of each of its elements whose derivative wants the result.
+struct ConvolutionThen<F: Float, Op> {
+    convolution: Convolution<F>,
+    op: Op,
+    output: Tensor<F>,
+}
+
+impl<F: Float, Op: UnaryOp> Backward<F> for ConvolutionThen<F, Op> {
+    fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
+        let gradient = Tensor::chain_op(&self.output, gradient, &self.op);
+        self.convolution.backward(gradient, sweep);
     }
 }
 
@@ -70,23 +85,20 @@ impl<F: Float> Backward<F> for Convolution<F> {
     }
 }
 
+/// What the reverse sweep needs, and the node of one of the operands if any is recorded.
 #[track_caller]
-fn record<F: Float>(
-    output: Tensor<F>,
-    [x, weight]: [&Var<F>; 2],
-    bias: Option<&Var<F>>,
+fn operation<'v, F: Float>(
+    [x, weight]: [&'v Var<F>; 2],
+    bias: Option<&'v Var<F>>,
     options: ConvOptions<2>,
     transposed: bool,
-) -> Var<F> {
+) -> (Convolution<F>, Option<&'v NodeRef<F>>) {
     let node = match (common_node(x, weight), bias.and_then(Var::node)) {
         (Some(a), Some(b)) => {
             a.same_tape(b);
-            a
+            Some(a)
         }
-        (a, b) => match a.or(b) {
-            Some(node) => node,
-            None => return Var::constant(output),
-        },
+        (a, b) => a.or(b),
     };
     let op = Convolution {
         x: index(x),
@@ -100,7 +112,43 @@ fn record<F: Float>(
         transposed,
         series: x.shape().len() == 3,
     };
-    node.record(output, op)
+    (op, node)
+}
+
+#[track_caller]
+fn record<F: Float>(
+    output: Tensor<F>,
+    operands: [&Var<F>; 2],
+    bias: Option<&Var<F>>,
+    options: ConvOptions<2>,
+    transposed: bool,
+) -> Var<F> {
+    match operation(operands, bias, options, transposed) {
+        (op, Some(node)) => node.record(output, op),
+        (_, None) => Var::constant(output),
+    }
+}
+
+#[track_caller]
+fn record_then<F: Float, Op: UnaryOp>(
+    output: Tensor<F>,
+    operands: [&Var<F>; 2],
+    bias: Option<&Var<F>>,
+    options: ConvOptions<2>,
+    op: Op,
+) -> Var<F> {
+    let (convolution, Some(node)) = operation(operands, bias, options, false) else {
+        return Var::constant(output);
+    };
+    let saved = output.clone();
+    node.record(
+        output,
+        ConvolutionThen {
+            convolution,
+            op,
+            output: saved,
+        },
+    )
 }
 
 impl<F: Float> Var<F> {
@@ -131,6 +179,66 @@ impl<F: Float> Var<F> {
         let (x, w) = (self.tensor(), weight.tensor());
         let output = x.conv2d(w, bias.map(Self::tensor), options);
         record(output, [self, weight], bias, *options, false)
+    }
+
+    /// `op(x ∗ w + b)` as one node, where the derivative of `op` wants the result: sigmoid, tanh, relu and others. Any other
+    /// function is recorded as [`Var::conv2d`] and [`Var::map_op`].
+    ///
+    /// ```
+    /// use fb_autograd::Tape;
+    /// use fb_tensor::{ConvOptions, Tensor, ops::unary::Relu};
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[[[1.0], [2.0], [0.0]]]]));
+    /// let w = tape.leaf(Tensor::from([[[[1.0]], [[-1.0]]]]));
+    /// let falls = x.conv2d_then(&w, None, &ConvOptions::new(), Relu {});
+    /// assert_eq!(falls.tensor().to_vec(), [0.0, 2.0]);
+    /// assert_eq!(falls.sum().backward().get(&x).unwrap().to_vec(), [0.0, 1.0, -1.0]);
+    /// ```
+    ///
+    /// # Shapes
+    /// As [`Var::conv2d`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the options.
+    #[track_caller]
+    #[must_use]
+    pub fn conv2d_then<Op: UnaryOp>(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: &ConvOptions<2>,
+        op: Op,
+    ) -> Self {
+        if Op::SAVES != Saves::Output {
+            return self.conv2d(weight, bias, options).map_op(op);
+        }
+        let (x, w) = (self.tensor(), weight.tensor());
+        let output = x.conv2d_then(w, bias.map(Self::tensor), options, &op);
+        record_then(output, [self, weight], bias, *options, op)
+    }
+
+    /// `op(x ∗ w + b)` for series, as one node; see [`Var::conv2d_then`].
+    ///
+    /// # Shapes
+    /// As [`Var::conv1d`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the options.
+    #[track_caller]
+    #[must_use]
+    pub fn conv1d_then<Op: UnaryOp>(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: &ConvOptions<1>,
+        op: Op,
+    ) -> Self {
+        if Op::SAVES != Saves::Output {
+            return self.conv1d(weight, bias, options).map_op(op);
+        }
+        let (x, w) = (self.tensor(), weight.tensor());
+        let output = x.conv1d_then(w, bias.map(Self::tensor), options, &op);
+        record_then(output, [self, weight], bias, options.over_two_axes(), op)
     }
 
     /// Convolution of series; see [`Tensor::conv1d`].

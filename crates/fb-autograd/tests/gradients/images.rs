@@ -1,6 +1,7 @@
 //! Convolutions, pooling, other sizes.
 
 use super::{Row, normal, row};
+use fb_tensor::ops::unary;
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Padding, PoolOptions, Tensor};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -101,6 +102,18 @@ fn convolutions() -> Vec<Row> {
             v[0].conv2d(&v[1], Some(&v[2]), &options)
         }));
     }
+    let operands = || operands([1, 4, 3, 2], [2, 3, 2, 3], 3);
+    rows.push(row("conv2d_then tanh", operands(), move |v| {
+        v[0].conv2d_then(&v[1], Some(&v[2]), &same, unary::Tanh {})
+    }));
+    rows.push(row("conv2d_then silu", operands(), move |v| {
+        v[0].conv2d_then(&v[1], Some(&v[2]), &same, unary::Silu {})
+    }));
+    rows.push(row(
+        "conv2d_then without bias",
+        &operands()[..2],
+        move |v| v[0].conv2d_then(&v[1], None, &options, unary::Sigmoid {}),
+    ));
     rows
 }
 
@@ -171,6 +184,16 @@ fn series() -> Vec<Row> {
         row("conv1d", operands([2, 6, 2], [3, 2, 4], 4), move |v| {
             v[0].conv1d(&v[1], Some(&v[2]), &options)
         }),
+        row(
+            "conv1d_then sigmoid",
+            operands([2, 6, 2], [3, 2, 4], 4),
+            move |v| v[0].conv1d_then(&v[1], Some(&v[2]), &options, unary::Sigmoid {}),
+        ),
+        row(
+            "conv1d_then silu",
+            operands([2, 6, 2], [3, 2, 4], 4),
+            move |v| v[0].conv1d_then(&v[1], Some(&v[2]), &options, unary::Silu {}),
+        ),
         row(
             "conv1d, depthwise",
             operands([2, 6, 3], [3, 1, 3], 3),

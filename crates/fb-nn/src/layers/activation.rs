@@ -1,10 +1,11 @@
 //! Nonlinearities.
 
+use super::axes::Axes;
 use crate::error::{Error, Result};
 use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, Streaming, simple};
 use fb_autograd::Var;
-use fb_tensor::Float;
 use fb_tensor::ops::unary;
+use fb_tensor::{ConvOptions, Float};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -108,6 +109,25 @@ impl Activation {
             Self::Tanh => x.linear_then(weight, bias, unary::Tanh {}),
             Self::Relu => x.linear_then(weight, bias, unary::Relu {}),
             _ => self.apply(x.linear(weight, bias)),
+        }
+    }
+
+    /// The function of a convolution's sum, as one operation where there is one.
+    pub(super) fn apply_to_convolution<F: Float, const D: usize>(
+        self,
+        x: &Var<F>,
+        weight: &Var<F>,
+        bias: Option<&Var<F>>,
+        options: &ConvOptions<D>,
+    ) -> Var<F>
+    where
+        Var<F>: Axes<F, D>,
+    {
+        match self {
+            Self::Sigmoid => x.convolve_then(weight, bias, options, unary::Sigmoid {}),
+            Self::Tanh => x.convolve_then(weight, bias, options, unary::Tanh {}),
+            Self::Relu => x.convolve_then(weight, bias, options, unary::Relu {}),
+            _ => self.apply(x.convolve(weight, bias, options)),
         }
     }
 

@@ -4,11 +4,19 @@ use super::Activation;
 use crate::error::{Error, Result};
 use crate::module::{Scope, Spec};
 use fb_autograd::Var;
+use fb_tensor::ops::UnaryOp;
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Float, PoolOptions, Shape, Tensor};
 
 /// What a window that moves over `D` axes can compute, and what of it fits a shape.
 pub(super) trait Axes<F: Float, const D: usize> {
     fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<D>) -> Self;
+    fn convolve_then<Op: UnaryOp>(
+        &self,
+        w: &Self,
+        b: Option<&Self>,
+        options: &ConvOptions<D>,
+        op: Op,
+    ) -> Self;
     fn convolve_transposed(
         &self,
         w: &Self,
@@ -30,10 +38,20 @@ pub(super) trait Axes<F: Float, const D: usize> {
 type Tried<F> = fb_tensor::Result<Tensor<F>>;
 
 macro_rules! axes {
-    ($axes:literal, $conv:ident, $transposed:ident, $max:ident, $avg:ident, $try_conv:ident, $try_transposed:ident, $try_max:ident) => {
+    ($axes:literal, $conv:ident, $conv_then:ident, $transposed:ident, $max:ident, $avg:ident, $try_conv:ident, $try_transposed:ident, $try_max:ident) => {
         impl<F: Float> Axes<F, $axes> for Var<F> {
             fn convolve(&self, w: &Self, b: Option<&Self>, options: &ConvOptions<$axes>) -> Self {
                 self.$conv(w, b, options)
+            }
+
+            fn convolve_then<Op: UnaryOp>(
+                &self,
+                w: &Self,
+                b: Option<&Self>,
+                options: &ConvOptions<$axes>,
+                op: Op,
+            ) -> Self {
+                self.$conv_then(w, b, options, op)
             }
 
             fn convolve_transposed(
@@ -79,6 +97,7 @@ macro_rules! axes {
 axes!(
     1,
     conv1d,
+    conv1d_then,
     conv_transpose1d,
     max_pool1d,
     avg_pool1d,
@@ -89,6 +108,7 @@ axes!(
 axes!(
     2,
     conv2d,
+    conv2d_then,
     conv_transpose2d,
     max_pool2d,
     avg_pool2d,

@@ -226,13 +226,23 @@ struct ConvModule<const D: usize> {
     input: Shape,
 }
 
+impl<const D: usize> ConvModule<D> {
+    fn params<F: Float>(&self, cx: &mut Context<'_, F>) -> (Var<F>, Option<Var<F>>) {
+        (cx.param(self.weight), self.bias.map(|id| cx.param(id)))
+    }
+}
+
 impl<F: Float, const D: usize> SimpleModule<F> for ConvModule<D>
 where
     Var<F>: Axes<F, D>,
 {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        let sum = self.project(cx, x)?;
-        self.finish(cx, sum)
+        misfit::whole(cx, x, &self.input)?;
+        let (weight, bias) = self.params(cx);
+        let (bias, options) = (bias.as_ref(), &self.options);
+        Ok(self
+            .activation
+            .apply_to_convolution(x, &weight, bias, options))
     }
 
     fn split(&self) -> Option<&dyn SplitModule<F>> {
@@ -246,8 +256,7 @@ where
 {
     fn project(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         misfit::whole(cx, x, &self.input)?;
-        let weight = cx.param(self.weight);
-        let bias = self.bias.map(|id| cx.param(id));
+        let (weight, bias) = self.params(cx);
         Ok(x.convolve(&weight, bias.as_ref(), &self.options))
     }
 

@@ -11,7 +11,8 @@ use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
 use crate::kernels::gemm::{
-    MatMut, MatRef, PackedRight, Stack, Update, product_with_packed_unsplit, stacked_with_packed,
+    Chain, MatMut, MatRef, PackedRight, Stack, Update, product_with_packed_unsplit,
+    stacked_with_packed,
 };
 use crate::storage::UniqueStorage;
 use crate::threads;
@@ -50,12 +51,17 @@ enum Weights<'a, F: Float> {
     ByRun(Vec<PackedRight<F>>),
 }
 
-/// `output[n, i, j, :] = bias + Σ x[n, …]·w`, for a weight `[kh, kw, inputs of a group, outputs]` in row-major order.
+/// What becomes of finished elements while they are in the cache, such as an activation: it must treat every element by
+/// itself.
+pub(super) type Finish<'a, F> = &'a (dyn Fn(&mut [F]) + Sync);
+
+/// `output[n, i, j, :] = finish(bias + Σ x[n, …]·w)`, for a weight `[kh, kw, inputs of a group, outputs]` in row-major order.
 pub(super) fn gather<F: Float>(
     geometry: &Geometry,
     x: &[F],
     weight: &[F],
     bias: Option<&[F]>,
+    finish: Option<Finish<'_, F>>,
     output: &mut [F],
 ) {
     if output.is_empty() {
@@ -106,6 +112,9 @@ pub(super) fn gather<F: Float>(
                 let (now, after) = rest.split_at_mut(here * line);
                 let x = &x[image * geometry.image()..][..geometry.image()];
                 piece(geometry, &parts, x, bias, from..from + here, now);
+                if let Some(finish) = finish {
+                    finish(now);
+                }
                 rest = after;
                 row += here;
             }
@@ -294,8 +303,9 @@ fn in_place<F: Float>(
 ) {
     let mut starts = Vec::new();
     patches.starts(0, 0, &mut starts);
-    let lefts = starts.iter().map(|&start| patches.run_matrix(start));
-    let lefts: Vec<_> = lefts.collect();
+    let run = |start: usize| patches.run_matrix(start);
+    let chains = |starts| Chain::of(starts, patches.runs.length, run);
+    let lefts: Vec<_> = patches.even(&starts).flat_map(chains).collect();
     let stack = Stack {
         count: patches.lines.len(),
         left: patches.line_distance(),

@@ -20,12 +20,13 @@ pub(crate) mod window;
 pub use options::{ConvOptions, ConvTransposeOptions, Padding};
 
 use crate::element::Float;
+use gather::Finish;
 use geometry::Geometry;
 
 /// The two routines, compiled once for each type.
 #[allow(clippy::type_complexity, reason = "a table of signatures")]
 pub(crate) struct ConvLoops<F: Float> {
-    gather: fn(&Geometry, &[F], &[F], Option<&[F]>, &mut [F]),
+    gather: fn(&Geometry, &[F], &[F], Option<&[F]>, Option<Finish<'_, F>>, &mut [F]),
     weight_gradient: fn(&Geometry, &[F], &[F], &mut [F]),
 }
 

@@ -3,6 +3,7 @@
 use super::two_axes::convolve;
 use super::{ConvOptions, ConvTransposeOptions, Padding};
 use crate::element::Float;
+use crate::elementwise::UnaryOp;
 use crate::error::{Error, OrPanic, Result};
 use crate::tensor::Tensor;
 
@@ -79,8 +80,35 @@ impl<F: Float> Tensor<F> {
         options: &ConvOptions<1>,
     ) -> Result<Self> {
         let (x, w) = with_row("conv1d", self, weight)?;
-        let y = convolve("conv1d", 1, &x, &w, bias, &options.over_two_axes())?;
+        let y = convolve("conv1d", 1, &x, &w, bias, &options.over_two_axes(), None)?;
         Ok(y.squeeze(1))
+    }
+
+    /// `op(x ∗ w + b)` for series; see [`Tensor::conv2d_then`].
+    ///
+    /// # Shapes
+    /// As [`Tensor::conv1d`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the options.
+    #[track_caller]
+    #[must_use]
+    pub fn conv1d_then<Op: UnaryOp>(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: &ConvOptions<1>,
+        op: &Op,
+    ) -> Self {
+        let map = Op::loops::<F>().map_in_place;
+        let finish = |part: &mut [F]| map(part, op);
+        let compute = || {
+            let (x, w) = with_row("conv1d_then", self, weight)?;
+            let options = options.over_two_axes();
+            let y = convolve("conv1d_then", 1, &x, &w, bias, &options, Some(&finish))?;
+            Ok(y.squeeze(1))
+        };
+        compute().or_panic()
     }
 
     /// Transposed convolution of series; see [`Tensor::conv_transpose2d`].

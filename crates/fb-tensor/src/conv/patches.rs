@@ -13,6 +13,8 @@ pub(super) struct Runs {
     starts: Vec<(isize, isize)>,
     /// Numbers in each.
     pub(super) length: usize,
+    /// So many after each other lie at even distances.
+    line: usize,
 }
 
 impl Runs {
@@ -23,6 +25,7 @@ impl Runs {
         // A single channel is better read column by column.
         let joined = geometry.groups == 1 && inputs > 1 && columns.taps.windows(2).all(neighbours);
         let each = if joined { 1 } else { columns.taps.len() };
+        let line = if joined { rows.taps.len() } else { each };
         let starts = rows.taps.iter().flat_map(|row| {
             let columns = columns.taps.iter().take(each);
             columns.map(|column| (row.offset, column.offset))
@@ -30,6 +33,7 @@ impl Runs {
         Self {
             starts: starts.collect(),
             length: inputs * if joined { columns.taps.len() } else { 1 },
+            line: line.max(1),
         }
     }
 
@@ -76,6 +80,11 @@ impl<'a, F: Float> Patches<'a, F> {
         let at = |&(i, j): &(isize, isize)| self.field.at(row + i, column + j) + self.channel;
         starts.clear();
         starts.extend(self.runs.starts.iter().map(at));
+    }
+
+    /// Starts of runs, cut so that each part has even distances.
+    pub(super) fn even<'s>(&self, starts: &'s [usize]) -> impl Iterator<Item = &'s [usize]> {
+        starts.chunks(self.runs.line)
     }
 
     /// The numbers of a run of all patches of a row, the first of which starts there: `[columns, length of the run]`.

@@ -1,5 +1,6 @@
 //! The shapes of a convolution over two axes, checked once for all that is computed from them.
 
+use super::gather::Finish;
 use super::geometry::Geometry;
 use super::window::Window;
 use super::{ConvOptions, ConvTransposeOptions};
@@ -173,18 +174,21 @@ impl Sizes {
         self.groups == 1 && self.windows.iter().all(pointwise)
     }
 
-    /// The convolution.
+    /// The convolution, and what is done to its outputs.
     pub(super) fn forward<F: Float>(
         &self,
         x: &Tensor<F>,
         weight: &Tensor<F>,
         bias: Option<&Tensor<F>>,
+        finish: Option<Finish<'_, F>>,
     ) -> Result<Tensor<F>> {
         if self.is_pointwise() {
-            return x.try_linear(&weight.reshape(self.channels), bias);
+            let weight = weight.reshape(self.channels);
+            return x.try_linear_finished(&weight, bias, finish);
         }
         let geometry = Geometry::forward(self.batch, &self.windows, self.channels, self.groups);
-        Ok(gather(&geometry, x, weight, bias, self.output_shape()?))
+        let shape = self.output_shape()?;
+        Ok(gather(&geometry, x, weight, bias, finish, shape))
     }
 
     /// The gradient of the input, from that of the output: also what a transposed convolution computes.
@@ -210,6 +214,7 @@ impl Sizes {
             gradient,
             &turned,
             bias,
+            None,
             self.input_shape()?,
         ))
     }
@@ -263,6 +268,7 @@ fn gather<F: Float>(
     x: &Tensor<F>,
     weight: &Tensor<F>,
     bias: Option<&Tensor<F>>,
+    finish: Option<Finish<'_, F>>,
     shape: Shape,
 ) -> Tensor<F> {
     let (x, weight, bias) = (
@@ -277,6 +283,7 @@ fn gather<F: Float>(
             weight.as_slice().expect("made contiguous"),
             bias.as_ref()
                 .map(|bias| bias.as_slice().expect("made contiguous")),
+            finish,
             out,
         );
     })

@@ -1,8 +1,10 @@
 //! Convolutions of images.
 
 use super::ConvOptions;
+use super::gather::Finish;
 use super::sizes::{Operands, Sizes, check_bias};
 use crate::element::Float;
+use crate::elementwise::UnaryOp;
 use crate::error::{OrPanic, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -48,7 +50,36 @@ impl<F: Float> Tensor<F> {
         bias: Option<&Self>,
         options: &ConvOptions<2>,
     ) -> Result<Self> {
-        convolve("conv2d", 2, self, weight, bias, options)
+        convolve("conv2d", 2, self, weight, bias, options, None)
+    }
+
+    /// `op(x ∗ w + b)`: [`Tensor::conv2d`] and a function of each element, done while the sums are in the cache.
+    ///
+    /// ```
+    /// use fb_tensor::{ConvOptions, Tensor, ops::unary::Relu};
+    /// let image = Tensor::from([[[[1.0], [2.0], [0.0]]]]);
+    /// let difference = Tensor::from([[[[1.0]], [[-1.0]]]]);
+    /// let falls = image.conv2d_then(&difference, None, &ConvOptions::new(), &Relu {});
+    /// assert_eq!(falls.to_vec(), [0.0, 2.0]);
+    /// ```
+    ///
+    /// # Shapes
+    /// As [`Tensor::conv2d`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit each other or the options.
+    #[track_caller]
+    #[must_use]
+    pub fn conv2d_then<Op: UnaryOp>(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        options: &ConvOptions<2>,
+        op: &Op,
+    ) -> Self {
+        let map = Op::loops::<F>().map_in_place;
+        let finish = |part: &mut [F]| map(part, op);
+        convolve("conv2d_then", 2, self, weight, bias, options, Some(&finish)).or_panic()
     }
 
     /// The gradient of a convolution's input: `self` is the gradient of its output.
@@ -115,7 +146,7 @@ impl<F: Float> Tensor<F> {
     }
 }
 
-/// A convolution over two axes, of which messages may name one.
+/// A convolution over two axes, of which messages may name one, and what is done to its outputs.
 pub(super) fn convolve<F: Float>(
     op: &'static str,
     axes: usize,
@@ -123,6 +154,7 @@ pub(super) fn convolve<F: Float>(
     weight: &Tensor<F>,
     bias: Option<&Tensor<F>>,
     options: &ConvOptions<2>,
+    finish: Option<Finish<'_, F>>,
 ) -> Result<Tensor<F>> {
     let operands = Operands {
         op,
@@ -132,7 +164,7 @@ pub(super) fn convolve<F: Float>(
     };
     let sizes = Sizes::new(&operands, options)?;
     check_bias(&operands, bias, sizes.channels[1])?;
-    sizes.forward(x, weight, bias)
+    sizes.forward(x, weight, bias, finish)
 }
 
 fn check_gradient<F: Float>(

@@ -4,7 +4,9 @@ use super::geometry::Geometry;
 use super::patches::{Patches, Runs};
 use crate::element::Float;
 use crate::kernels::convolution as kernel;
-use crate::kernels::gemm::{MatMut, MatRef, Update, products_unsplit};
+use crate::kernels::gemm::{
+    Chain, MatMut, MatRef, PackedRight, Stack, Update, products_unsplit, stacked_with_packed,
+};
 use crate::storage::UniqueStorage;
 use crate::threads;
 
@@ -14,8 +16,8 @@ const PARTS: usize = 8;
 const PATCH_BYTES: usize = 128 << 10;
 /// Runs of fewer numbers than this are not read where they lie.
 const SHORT_RUN: usize = 16;
-/// Lines whose products are joined.
-const LINES: usize = 32;
+/// Bytes of gradients that are packed at a time.
+const GRADIENT_BYTES: usize = 256 << 10;
 /// Multiply–adds of one core in a nanosecond, roughly.
 const MULTIPLY_ADDS_PER_NS: usize = 24;
 
@@ -118,23 +120,40 @@ fn single_channels<F: Float>(patches: &Patches<'_, F>, gradient: &[F], sum: &mut
     }
 }
 
-/// `sum += patchesᵀ · gradient`, the patches read where they lie: run by run, some lines joined to one product.
+/// `sum += patchesᵀ · gradient`, the patches read where they lie: all runs over some lines, whose gradients are packed for them.
 fn in_place<F: Float>(patches: &Patches<'_, F>, gradient: MatRef<'_, F>, sum: &mut [F]) {
     let (length, columns) = (patches.runs.length, gradient.columns);
     let lines = patches.lines.len();
+    let line_bytes = patches.columns * columns * size_of::<F>();
+    let at_once = (GRADIENT_BYTES / line_bytes.max(1)).clamp(1, lines.max(1));
     let mut starts = Vec::new();
-    let mut factors = Vec::with_capacity(LINES.min(lines));
-    for first in (0..lines).step_by(LINES) {
-        for (run, sum) in sum.chunks_exact_mut(length * columns).enumerate() {
-            factors.clear();
-            for i in first..(first + LINES).min(lines) {
-                patches.starts(i, 0, &mut starts);
-                let rows = i * patches.columns..(i + 1) * patches.columns;
-                let gradient = gradient.part(rows, 0..columns);
-                factors.push((patches.run_matrix(starts[run]).transposed(), gradient));
-            }
-            let out = MatMut::row_major(sum, length, columns);
-            products_unsplit(&factors, Update::ADD, out);
+    let mut factors = Vec::with_capacity(at_once);
+    let mut places = Vec::with_capacity(at_once);
+    for first in (0..lines).step_by(at_once) {
+        let lines = first..lines.min(first + at_once);
+        factors.clear();
+        factors.extend(lines.clone().map(|line| {
+            let rows = line * patches.columns..(line + 1) * patches.columns;
+            gradient.part(rows, 0..columns)
+        }));
+        let packed = PackedRight::new(&factors);
+        patches.starts(first, 0, &mut starts);
+        let mut sums = &mut *sum;
+        for runs in patches.even(&starts) {
+            places.clear();
+            let line = |line| runs[0] + line * patches.line_distance();
+            places.extend((0..lines.len()).map(line));
+            let pixels = |start| patches.run_matrix(start).transposed();
+            let lefts: Vec<_> = Chain::of(&places, patches.columns, pixels).collect();
+            let stack = Stack {
+                count: runs.len(),
+                left: runs.get(1).map_or(0, |second| second - runs[0]),
+                output: length * columns,
+            };
+            let (now, after) = sums.split_at_mut(runs.len() * length * columns);
+            sums = after;
+            let out = MatMut::row_major(now, length, columns);
+            stacked_with_packed(&lefts, stack, &packed, Update::ADD, out);
         }
     }
 }

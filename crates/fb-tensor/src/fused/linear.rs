@@ -59,6 +59,20 @@ impl<F: Float> Tensor<F> {
         affine("linear_then", self, weight, bias, None, Some(&finish)).or_panic()
     }
 
+    /// [`Tensor::linear`] and what is done to each part of its result.
+    pub(crate) fn try_linear_finished(
+        &self,
+        weight: &Self,
+        bias: Option<&Self>,
+        finish: Option<&(dyn Fn(&mut [F]) + Sync)>,
+    ) -> Result<Self> {
+        let Some(finish) = finish else {
+            return self.try_linear(weight, bias);
+        };
+        let finish = |part: &mut [F], _: usize, _: usize| finish(part);
+        affine("linear", self, weight, bias, None, Some(&finish))
+    }
+
     /// `x · w + b + residual`: [`Tensor::linear`] at the end of a branch that is added to what it branched off from.
     ///
     /// # Shapes

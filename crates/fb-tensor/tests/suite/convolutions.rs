@@ -1,4 +1,5 @@
 use crate::support::{Style, assert_close, cases, styles, view};
+use fb_tensor::ops::unary::Relu;
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Padding, Tensor, threads};
 use proptest::prelude::*;
 
@@ -199,6 +200,10 @@ proptest! {
         assert_all_close(&x.conv2d(&w, Some(&bias), &case.options), &(&y + &bias.to_f64()));
         assert_all_close(&g.conv2d_input_gradient(&w, *x.shape(), &case.options), &dx);
         assert_all_close(&x.conv2d_weight_gradient(&g, *w.shape(), &case.options), &dw);
+        for bias in [None, Some(&bias)] {
+            let then = x.conv2d_then(&w, bias, &case.options, &Relu {});
+            prop_assert_eq!(then, x.conv2d(&w, bias, &case.options).relu());
+        }
     }
 
     #[test]
@@ -255,6 +260,10 @@ proptest! {
         prop_assert_eq!(options.over_two_axes(), case.options);
         let (x, w, _) = operands(&case, &s);
         prop_assert_eq!(x.squeeze(1).conv1d(&w.squeeze(0), None, &options), x.conv2d(&w, None, &case.options).squeeze(1));
+        prop_assert_eq!(
+            x.squeeze(1).conv1d_then(&w.squeeze(0), None, &options, &Relu {}),
+            x.conv2d_then(&w, None, &case.options, &Relu {}).squeeze(1)
+        );
         let back = ConvTransposeOptions { stride: options.stride, padding: time, dilation: options.dilation, groups: options.groups, output_padding: [0] };
         let y = x.conv2d(&w, None, &case.options);
         match y.try_conv_transpose2d(&w, None, &back.over_two_axes()) {
@@ -278,6 +287,8 @@ fn large() -> Vec<Case> {
         case(9, [28, 28], [3, 3], [1, 32], same),
         case(5, [14, 14], [3, 3], [32, 48], same),
         case(3, [33, 31], [3, 3], [16, 16], same.stride([2, 2])),
+        case(3, [9, 70], [3, 3], [24, 72], same.dilation([2, 3])),
+        case(2, [3, 330], [2, 4], [90, 17], ConvOptions::new()),
         case(2, [61, 40], [3, 3], [1, 1], same.groups(96)),
         case(3, [30, 20], [5, 3], [8, 8], same.groups(4).dilation([2, 2])),
         case(1, [64, 64], [1, 1], [40, 40], same),

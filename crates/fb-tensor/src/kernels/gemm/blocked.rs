@@ -6,7 +6,7 @@
 
 use super::matrix::MatRef;
 use super::output::Output;
-use super::packed_right::Stack;
+use super::packed_right::{Chain, Stack};
 use super::tile::{MicroKernel, Tile, TileStart, VECTORS, micro_kernel};
 use super::update::{Start, Update};
 use crate::element::Float;
@@ -130,6 +130,9 @@ fn direct<F: Float>(
     for from in (0..a.columns).step_by(DEPTH) {
         let tile = Tile {
             depth: DEPTH.min(a.columns - from),
+            segments: 1,
+            a_gap: 0,
+            b_gap: 0,
             alpha: update.alpha,
             a: a.at(0, from),
             a_row: a.row_stride,
@@ -318,7 +321,7 @@ pub(super) fn with_packed_right<F: Float>(
 /// A stack of products whose right factors are packed already and whose left factors are read where they lie: a panel of
 /// terms and columns, which fits into the first cache, for all products of the stack after each other.
 pub(super) fn stacked<F: Float>(
-    lefts: &[MatRef<'_, F>],
+    lefts: &[Chain<'_, F>],
     stack: Stack,
     right: &RightPanels<'_, F>,
     update: &Update<'_, F>,
@@ -328,12 +331,20 @@ pub(super) fn stacked<F: Float>(
     let panel = VECTORS * kernel.lanes;
     for column in (0..c.columns).step_by(panel) {
         let mut at = 0;
-        for a in lefts {
+        for &Chain {
+            first: a,
+            count,
+            step,
+        } in lefts
+        {
             for from in (0..a.columns).step_by(DEPTH) {
                 let depth = DEPTH.min(a.columns - from);
                 let first = at == 0;
                 let tile = Tile {
                     depth,
+                    segments: count,
+                    a_gap: step as isize - depth as isize * a.column_stride,
+                    b_gap: (depth * (right.width - panel)) as isize,
                     alpha: update.alpha,
                     a: a.at(0, from),
                     a_row: a.row_stride,
@@ -357,7 +368,7 @@ pub(super) fn stacked<F: Float>(
                     };
                     tiles(kernel, tile, c.rows, false);
                 }
-                at += depth;
+                at += depth * count;
             }
         }
     }
@@ -453,6 +464,9 @@ fn strips<F: Float>(
     let panel = VECTORS * kernel.lanes;
     let whole = Tile {
         depth,
+        segments: 1,
+        a_gap: 0,
+        b_gap: 0,
         alpha: update.alpha,
         a: left.a,
         a_row: left.a_row,

@@ -19,7 +19,8 @@ mod update;
 pub(crate) use blocked::DIRECT_ROWS;
 pub(crate) use matrix::{MatMut, MatRef};
 pub(crate) use packed_right::{
-    PackedRight, Stack, product_with_packed, product_with_packed_unsplit, stacked_with_packed,
+    Chain, PackedRight, Stack, product_with_packed, product_with_packed_unsplit,
+    stacked_with_packed,
 };
 pub(crate) use update::{Finish, Start, Update};
 

@@ -59,7 +59,7 @@ pub(crate) fn product_with_packed<F: Float>(
     update: Update<'_, F>,
     c: MatMut<'_, F>,
 ) {
-    let multiply_adds = check(lefts, right, &update, &c);
+    let multiply_adds = check(lefts.iter(), right, &update, &c);
     let parts = parts_for(multiply_adds);
     split(lefts, right, 0, &update, output(c), parts);
 }
@@ -71,8 +71,39 @@ pub(crate) fn product_with_packed_unsplit<F: Float>(
     update: Update<'_, F>,
     c: MatMut<'_, F>,
 ) {
-    check(lefts, right, &update, &c);
+    check(lefts.iter(), right, &update, &c);
     split(lefts, right, 0, &update, output(c), 1);
+}
+
+/// Left factors of equal size, each so many elements after the one before, whose terms are added in one chain in registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain<'a, F> {
+    pub(crate) first: MatRef<'a, F>,
+    pub(crate) count: usize,
+    pub(crate) step: usize,
+}
+
+/// Terms of a chain of factors at most: so many of the right ones stay in the first cache.
+pub(crate) const CHAINED_TERMS: usize = 320;
+
+impl<'a, F> Chain<'a, F> {
+    /// Factors of evenly spaced places in as few chains as they fit into; `factor` makes the one of a place.
+    pub(crate) fn of(
+        places: &[usize],
+        columns: usize,
+        factor: impl Fn(usize) -> MatRef<'a, F>,
+    ) -> impl Iterator<Item = Self> {
+        let most = if columns > blocked::DEPTH {
+            1
+        } else {
+            CHAINED_TERMS / columns.max(1)
+        };
+        places.chunks(most.max(1)).map(move |places| Self {
+            first: factor(places[0]),
+            count: places.len(),
+            step: places.get(1).map_or(0, |second| second - places[0]),
+        })
+    }
 }
 
 /// Products that are alike: the left factors and the output of each lie so many elements after those of the one before.
@@ -84,15 +115,21 @@ pub(crate) struct Stack {
 }
 
 /// [`product_with_packed_unsplit`] for a stack of products, the first of which is given: what is packed is read once for all
-/// of them. Left factors are read where they lie. The bits are those of the single products.
+/// of them. Left factors are read where they lie, and the terms of a chain are added in one go: for chains of one factor
+/// the bits are those of the single products.
+///
+/// The right factors are packed one for each left factor, in the same order.
 pub(crate) fn stacked_with_packed<F: Float>(
-    lefts: &[MatRef<'_, F>],
+    lefts: &[Chain<'_, F>],
     stack: Stack,
     right: &PackedRight<F>,
     update: Update<'_, F>,
     c: MatMut<'_, F>,
 ) {
-    let terms = check(lefts, right, &update, &c);
+    let factors = lefts
+        .iter()
+        .flat_map(|a| std::iter::repeat_n(&a.first, a.count));
+    let terms = check(factors, right, &update, &c);
     if stack.count == 0 || terms == 0 {
         assert!(
             stack.count == 0 || c.rows * c.columns == 0,
@@ -100,15 +137,27 @@ pub(crate) fn stacked_with_packed<F: Float>(
         );
         return;
     }
-    let last = stack.count - 1;
-    let reach = |step: usize| last.checked_mul(step).expect("a stack within its slice");
+    let reach = |count: usize, step: usize| {
+        let reach = (count - 1).checked_mul(step);
+        reach
+            .filter(|&reach| isize::try_from(reach).is_ok())
+            .expect("a stack within its slice")
+    };
+    let down = reach(stack.count, stack.left);
     for a in lefts {
-        let offset = a.offset.checked_add(reach(stack.left));
+        assert!(
+            a.count == 1 || (a.count > 1 && a.first.columns <= blocked::DEPTH),
+            "a chain of {} factors of {} terms",
+            a.count,
+            a.first.columns
+        );
+        let offset = a.first.offset.checked_add(reach(a.count, a.step));
+        let offset = offset.and_then(|offset| offset.checked_add(down));
         let offset = offset.expect("a stack within its slice");
-        MatRef { offset, ..*a }.check();
+        MatRef { offset, ..a.first }.check();
     }
     MatMut {
-        data: &mut c.data[reach(stack.output)..],
+        data: &mut c.data[reach(stack.count, stack.output)..],
         rows: c.rows,
         columns: c.columns,
         row_stride: c.row_stride,
@@ -124,23 +173,23 @@ pub(crate) fn stacked_with_packed<F: Float>(
 }
 
 /// Panics unless everything fits together and lies in its slice; how many multiply–adds there are.
-fn check<F: Float>(
-    lefts: &[MatRef<'_, F>],
+fn check<'a, F: Float>(
+    lefts: impl Iterator<Item = &'a MatRef<'a, F>> + Clone,
     right: &PackedRight<F>,
     update: &Update<'_, F>,
     c: &MatMut<'_, F>,
 ) -> usize {
+    let count = lefts.clone().count();
     assert!(
-        lefts.len() == right.depths.len() && c.columns == right.columns,
-        "{} left and {} right factors of {} columns into {}x{}",
-        lefts.len(),
+        count == right.depths.len() && c.columns == right.columns,
+        "{count} left and {} right factors of {} columns into {}x{}",
         right.depths.len(),
         right.columns,
         c.rows,
         c.columns
     );
     let mut multiply_adds = 0;
-    for (a, &depth) in lefts.iter().zip(&right.depths) {
+    for (a, &depth) in lefts.zip(&right.depths) {
         assert!(
             a.rows == c.rows && a.columns == depth,
             "product of {}x{} and {depth}x{} into {}x{}",

@@ -344,3 +344,92 @@ fn threads_do_not_change_the_bits_of_packed_products() {
         assert!(one == two && one == four);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn stacks_of_chains_are_the_sums_of_their_products(
+        m in 1_usize..30, k in 1_usize..20, n in 1_usize..70, links in prop::collection::vec(1_usize..5, 1..3),
+        count in 0_usize..4, across in any::<bool>(), accumulate in any::<bool>(), seed in any::<u64>(),
+    ) {
+        // Left factors overlap, as those of a convolution do.
+        let (step, left) = (3, 5);
+        let factors: usize = links.iter().sum();
+        let size = m * k + factors * step + count * left;
+        let a = values(size, seed);
+        let factor = |offset| {
+            let [row_stride, column_stride] = if across { [1, m as isize] } else { [k as isize, 1] };
+            MatRef { data: &a[..], offset, rows: m, columns: k, row_stride, column_stride }
+        };
+        let b = values(factors * k * n, seed ^ 1);
+        let rights: Vec<_> = b.chunks_exact(k * n).map(|b| MatRef::row_major(b, k, n)).collect();
+        let mut place = 0;
+        let chains: Vec<_> = links
+            .iter()
+            .map(|&count| {
+                let first = factor(place * step);
+                place += count;
+                Chain { first, count, step }
+            })
+            .collect();
+        let start = values(count.max(1) * m * n, seed ^ 2);
+        let (mut got, mut want) = (start.clone(), start);
+        let stack = Stack { count, left, output: m * n };
+        let packed = PackedRight::new(&rights);
+        stacked_with_packed(&chains, stack, &packed, update(1.0, accumulate), MatMut::row_major(&mut got, m, n));
+        for (i, want) in want.chunks_exact_mut(m * n).enumerate().take(count) {
+            for (j, &right) in rights.iter().enumerate() {
+                let left = factor(i * left + j * step);
+                reference::product(1.0, left, right, accumulate || j > 0, want);
+            }
+        }
+        for (g, w) in got.iter().zip(&want) {
+            prop_assert!((g - w).abs() < 1e-5, "{g} {w}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "leaves its slice")]
+fn a_chain_beyond_its_slice_is_refused() {
+    let (a, b) = (values(10, 1), values(4, 2));
+    let rights = [
+        MatRef::row_major(&b[..2], 2, 1),
+        MatRef::row_major(&b[2..], 2, 1),
+    ];
+    let chain = Chain {
+        first: MatRef::row_major(&a[..6], 3, 2),
+        count: 2,
+        step: 1,
+    };
+    let stack = Stack {
+        count: 1,
+        left: 0,
+        output: 0,
+    };
+    let mut c = [0.0; 3];
+    stacked_with_packed(
+        &[chain],
+        stack,
+        &PackedRight::new(&rights),
+        Update::ASSIGN,
+        MatMut::row_major(&mut c, 3, 1),
+    );
+}
+
+#[test]
+fn places_are_cut_into_chains_that_fit() {
+    let a = [0.0_f32; 300];
+    let places: Vec<_> = (0..5).map(|i| 7 * i).collect();
+    let chains = |columns: usize| -> Vec<Chain<'_, f32>> {
+        let first = MatRef::row_major(&a[..columns], 1, columns);
+        Chain::of(&places, columns, |offset| MatRef { offset, ..first }).collect()
+    };
+    let counts = |columns| -> Vec<_> { chains(columns).iter().map(|chain| chain.count).collect() };
+    assert_eq!(counts(96), [3, 2]);
+    assert_eq!(counts(200), [1; 5]);
+    assert_eq!(counts(300), [1; 5]);
+    let chains = chains(96);
+    assert_eq!((chains[1].first.offset, chains[1].step), (21, 7));
+}

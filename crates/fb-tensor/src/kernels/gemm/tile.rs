@@ -10,8 +10,12 @@ use crate::kernels::{InstructionSet, instruction_set};
 /// One block of work: `c = alpha · Σ a·b + start`.
 #[derive(Clone, Copy)]
 pub(super) struct Tile<F> {
-    /// How many terms each output element has, at least one.
+    /// How many terms of each output element lie at even distances, at least one.
     pub(super) depth: usize,
+    /// How many times there are as many, at least once, and how far it is from behind the last of them to the next ones.
+    pub(super) segments: usize,
+    pub(super) a_gap: isize,
+    pub(super) b_gap: isize,
     pub(super) alpha: F,
     /// Element (i, k) of the left factor is at `a + i·a_row + k·a_step`.
     pub(super) a: *const F,
@@ -189,7 +193,7 @@ macro_rules! micro_kernel {
                 unsafe {
                     let mask = mask(tile.width - (V - 1) * LANES);
                     let mut sums = [[zero(); V]; M];
-                    if M >= 4 && tile.depth >= WORTH_FETCHING {
+                    if M >= 4 && tile.depth * tile.segments >= WORTH_FETCHING {
                         for i in 0..M {
                             let row = tile.c.wrapping_add(i * tile.c_row);
                             (0..V).for_each(|v| fetch(row.wrapping_add(v * LANES)));
@@ -202,20 +206,24 @@ macro_rules! micro_kernel {
                         *a = a.wrapping_offset(4 * group as isize * a_row);
                     }
                     let mut b = tile.b;
-                    for _ in 0..tile.depth {
-                        let mut right = [zero(); V];
-                        for (v, right) in right.iter_mut().enumerate() {
-                            let at = b.wrapping_add(v * LANES);
-                            *right = if v + 1 == V { load_masked(at, mask) } else { load(at) };
-                        }
-                        for (i, sums) in sums.iter_mut().enumerate() {
-                            let left = splat(*a[i / 4].wrapping_offset((i % 4) as isize * a_row));
-                            for (sum, &right) in sums.iter_mut().zip(&right) {
-                                *sum = multiply_add(left, right, *sum);
+                    for _ in 0..tile.segments {
+                        for _ in 0..tile.depth {
+                            let mut right = [zero(); V];
+                            for (v, right) in right.iter_mut().enumerate() {
+                                let at = b.wrapping_add(v * LANES);
+                                *right = if v + 1 == V { load_masked(at, mask) } else { load(at) };
                             }
+                            for (i, sums) in sums.iter_mut().enumerate() {
+                                let left = splat(*a[i / 4].wrapping_offset((i % 4) as isize * a_row));
+                                for (sum, &right) in sums.iter_mut().zip(&right) {
+                                    *sum = multiply_add(left, right, *sum);
+                                }
+                            }
+                            a = a.map(|a| a.wrapping_offset(tile.a_step));
+                            b = b.wrapping_offset(tile.b_step);
                         }
-                        a = a.map(|a| a.wrapping_offset(tile.a_step));
-                        b = b.wrapping_offset(tile.b_step);
+                        a = a.map(|a| a.wrapping_offset(tile.a_gap));
+                        b = b.wrapping_offset(tile.b_gap);
                     }
                     let alpha = splat(tile.alpha);
                     for (i, sums) in sums.iter().enumerate() {
