@@ -110,6 +110,15 @@ sums_of! {
     NotFinite in F, |x| x * F::ZERO;
 }
 
+/// Lanes joined as a tree. Each stage is an array of its own: in one array, the compiler stores and loads parts of it.
+#[inline(always)]
+fn joined<A: Float>(lanes: &[A; LANES], join: impl Fn(A, A) -> A) -> A {
+    let sixteen: [A; 16] = std::array::from_fn(|i| join(lanes[i], lanes[i + 16]));
+    let eight: [A; 8] = std::array::from_fn(|i| join(sixteen[i], sixteen[i + 8]));
+    let four: [A; 4] = std::array::from_fn(|i| join(eight[i], eight[i + 4]));
+    join(join(four[0], four[2]), join(four[1], four[3]))
+}
+
 /// The fold of at most [`BLOCK`] elements.
 #[inline(always)]
 fn block<F: Float, O: Fold<F>>(op: O, values: &[F]) -> O::Partial {
@@ -130,14 +139,7 @@ fn block<F: Float, O: Fold<F>>(op: O, values: &[F]) -> O::Partial {
     for (lane, &x) in lanes.iter_mut().zip(rows.remainder()) {
         *lane = op.join(*lane, op.lift(x));
     }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] = op.join(lanes[i], lanes[i + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
+    joined(&lanes, |a, b| op.join(a, b))
 }
 
 /// The fold of any number of elements.
@@ -183,15 +185,8 @@ pub(super) fn sums<F: Float, const N: usize, const M: usize>(
                 lanes[lane] += value;
             }
         }
-        for (total, lanes) in totals.iter_mut().zip(&mut lanes) {
-            let mut half = LANES / 2;
-            while half > 0 {
-                for i in 0..half {
-                    lanes[i] += lanes[i + half];
-                }
-                half /= 2;
-            }
-            *total += lanes[0].to_f64();
+        for (total, lanes) in totals.iter_mut().zip(&lanes) {
+            *total += joined(lanes, |a, b| a + b).to_f64();
         }
         from = end;
     }
