@@ -177,7 +177,7 @@ fn what_cannot_be_streamed_says_so() {
         .to_string();
     assert!(
         text.starts_with(
-            "layer \"block/attention\": expected keys and values of 2 sequences as memory"
+            "layer \"block/attention\": expected keys and values [2, 2, …, 4] as memory, found keys and values [1, "
         ),
         "{text}"
     );

@@ -2,30 +2,70 @@
 
 use fb_nn::Sequential;
 use fb_nn::feedback::schedule::Unroll;
-use fb_nn::layers::{Activation, Dense};
+use fb_nn::layers::*;
 use fb_nn::loss::CrossEntropy;
 use fb_nn::optim::{Adam, Clip};
 use fb_tensor::pool::CountingAllocator;
 use fb_tensor::{Tensor, pool, threads};
-use fb_train::{Compile, Model};
+use fb_train::{Compile, IntoSamples, Model};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
-fn model() -> Model {
-    let network = Sequential::input([100])
-        .layer("hidden", Dense::new(300).activation(Activation::Relu))
-        .layer("output", Dense::new(10))
-        .feedback("output", "hidden")
-        .schedule(Unroll::iterations(5))
-        .build()
-        .unwrap();
+fn compiled(declared: Sequential) -> Model {
+    let network = declared.build().unwrap();
     let model = network.compile(Adam::new(1e-3), CrossEntropy, ()).unwrap();
     model.clip(Clip::Norm(1.0))
 }
 
+fn model() -> Model {
+    compiled(
+        Sequential::input([100])
+            .layer("hidden", Dense::new(300).activation(Activation::Relu))
+            .layer("output", Dense::new(10))
+            .feedback("output", "hidden")
+            .schedule(Unroll::iterations(5)),
+    )
+}
+
+/// Convolutions, norms, pooling, and a way back to larger maps.
+fn maps() -> Model {
+    compiled(
+        Sequential::input([16, 16, 3])
+            .layer("conv1", Conv2d::new(16, [3, 3]).same())
+            .layer("batch", BatchNorm::new())
+            .layer("group", GroupNorm::new(4))
+            .layer("relu", Activation::Relu)
+            .layer("pool", MaxPool2d::new([2, 2]))
+            .layer("depth", DepthwiseConv2d::new([3, 3]).same())
+            .layer("conv2", Conv2d::new(32, [3, 3]).stride([2, 2]).same())
+            .layer("up", ConvTranspose2d::new(8, [3, 3]).stride([2, 2]))
+            .layer("resize", Resize::to([8, 8]).bilinear())
+            .layer("average", GlobalAvgPool)
+            .layer("drop", Dropout::new(0.1))
+            .layer("output", Dense::new(10))
+            .feedback("conv2", "conv1")
+            .schedule(Unroll::iterations(2)),
+    )
+}
+
+/// A small GPT of one block, with as many scores as there are tokens.
+fn texts(block: TransformerBlock) -> Model {
+    compiled(
+        Sequential::indices([32])
+            .layer("tokens", Embedding::new(40, 32))
+            .layer("positions", LearnedPositions::new())
+            .layer("block", block.dropout(0.1))
+            .layer("norm", LayerNorm::new())
+            .layer("scores", TiedOutput::to("tokens")),
+    )
+}
+
 /// The blocks above 4 KiB that so many steps took from the system: counted by the allocator, and by the pool.
-fn taken(model: &mut Model, steps: usize, (x, y): &(Tensor, Tensor<i64>)) -> (u64, u64) {
+fn taken<X>(model: &mut Model, steps: usize, (x, y): &(X, Tensor<i64>)) -> (u64, u64)
+where
+    for<'a> (&'a X, &'a Tensor<i64>): IntoSamples<f32>,
+{
     let now = || {
         (
             ALLOCATOR.large_allocations(),
@@ -47,6 +87,20 @@ fn a_step_in_steady_state_takes_no_large_block_and_writes_weights_in_place() {
     threads::scope_with(1, || {
         taken(&mut alone, 3, &samples);
         assert_eq!(taken(&mut alone, 10, &samples), (0, 0));
+    });
+    threads::scope_with(1, || {
+        let samples = (Tensor::ones([8, 16, 16, 3]), Tensor::<i64>::zeros_of([8]));
+        let mut model = maps();
+        taken(&mut model, 3, &samples);
+        assert_eq!(taken(&mut model, 10, &samples), (0, 0), "maps");
+        let seen = Tensor::<i64>::zeros_of([8, 32]);
+        let samples = (seen.clone(), seen);
+        let block = TransformerBlock::decoder(4);
+        for block in [block, block.swiglu(48).rms_norm().rotary(1e4)] {
+            let mut model = texts(block);
+            taken(&mut model, 3, &samples);
+            assert_eq!(taken(&mut model, 10, &samples), (0, 0), "{block:?}");
+        }
     });
     assert!(
         alone.params().iter().all(|(_, p)| p.value.is_unshared()),

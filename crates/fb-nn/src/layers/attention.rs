@@ -320,17 +320,17 @@ impl<F: Float> AttentionModule<F> {
         memory: Memory<F>,
     ) -> Result<(Var<F>, Memory<F>)> {
         self.check(cx, x, context)?;
+        let batch = x.shape()[0];
+        let head = cx.params().get(self.key.weight).value.dim(1) / self.shared;
         let mut cache = match memory {
             Memory::KeysValues(cache) => cache,
-            Memory::Empty => {
-                let head = cx.params().get(self.key.weight).value.dim(1) / self.shared;
-                Box::new(KvCache::new(x.shape()[0], self.shared, head, head))
-            }
+            Memory::Empty => Box::new(KvCache::new(batch, self.shared, head, head)),
             other => return Err(other.misfit(cx, "keys and values")),
         };
-        if cache.batch() != x.shape()[0] {
-            let batch = x.shape()[0];
-            let expected = format!("keys and values of {batch} sequences");
+        let extents = |t: Tensor<F>| [t.dim(0), t.dim(1), t.dim(3)];
+        let wanted = [batch, self.shared, head];
+        if extents(cache.keys()) != wanted || extents(cache.values()) != wanted {
+            let expected = format!("keys and values [{batch}, {}, …, {head}]", self.shared);
             return Err(Memory::KeysValues(cache).misfit(cx, &expected));
         }
         let passed = cache.len();
@@ -648,6 +648,26 @@ mod tests {
         // Tables of absurd sizes are not made before an input is there.
         let absurd = Spec::float([1 << 40, 4]);
         assert!(build(layer, &[absurd]).is_ok());
+    }
+
+    #[test]
+    fn a_memory_of_other_heads_is_told() {
+        let layer = MultiHeadAttention::new(2).causal();
+        let (module, params) = build(layer, &[Spec::float([4, 6])]).unwrap();
+        let Streaming::Stateful(module) = module.streaming() else {
+            panic!("causal attention runs on pieces")
+        };
+        let mut cx = Context::eval(&params);
+        cx.enter_layer("attention");
+        let x = Value::Float(Var::constant(Tensor::ones_of([1, 1, 6])));
+        let memory = Memory::KeysValues(Box::new(KvCache::new(1, 3, 2, 2)));
+        let error = module.forward_from(&mut cx, &[x], memory).unwrap_err();
+        assert!(
+            error.to_string().starts_with(
+                "layer \"attention\": expected keys and values [1, 2, …, 3] as memory, found keys and values [1, 3, 0, 2]"
+            ),
+            "{error}"
+        );
     }
 
     #[test]

@@ -204,7 +204,11 @@ mod tests {
             "layer \"norm\" (BatchNorm): expected a momentum above 0 and up to 1, found 0\n  \
              help: it is the share that a batch replaces: Keras's 0.99 is 0.01 here"
         );
-        assert!(error(BatchNorm::new().epsilon(f64::NAN)).contains("a finite epsilon above 0"));
+        for (epsilon, found) in [(f64::NAN, "NaN"), (1e-300, "1e-300"), (1e300, "1e300")] {
+            let text = error(BatchNorm::new().epsilon(epsilon));
+            let expected = format!("expected a finite epsilon above 0 in f32, found {found}\n");
+            assert!(text.contains(&expected), "{text}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn check_epsilon<F: Float>(scope: &Scope<F>, kind: &str, epsilon: f64
     Err(scope.error(
         kind,
         format!("a finite epsilon above 0 in {}", F::NAME),
-        epsilon.to_string(),
+        format!("{epsilon:?}"),
         "it keeps features that do not vary from being divided by 0",
     ))
 }
