@@ -32,6 +32,15 @@ impl<F: Float> Convolution<F> {
             t.clone()
         }
     }
+
+    /// The shape of the kernel over two axes.
+    fn kernel_shape(&self) -> Shape {
+        if self.series {
+            self.weight_shape.with_inserted(0, 1)
+        } else {
+            self.weight_shape
+        }
+    }
 }
 
 /// A convolution and a function of each of its elements whose derivative wants the result.
@@ -43,8 +52,25 @@ struct ConvolutionThen<F: Float, Op> {
 
 impl<F: Float, Op: UnaryOp> Backward<F> for ConvolutionThen<F, Op> {
     fn backward(&self, gradient: Tensor<F>, sweep: &mut Sweep<F>) {
+        let convolution = &self.convolution;
+        if let (None, Some(weight), Some(bias), Some(x)) = (
+            convolution.x,
+            convolution.weight,
+            convolution.bias,
+            &convolution.x_value,
+        ) {
+            // Of data, whose gradient nobody wants: that of the sum need not be written out.
+            let [x, output, gradient] =
+                [x, &self.output, &gradient].map(|t| convolution.image(t, 1));
+            let (shape, options) = (convolution.kernel_shape(), &convolution.options);
+            let [by_weight, by_bias] =
+                x.conv2d_gradients_through(&output, &gradient, shape, options, &self.op);
+            sweep.add(bias, by_bias);
+            sweep.add(weight, by_weight.reshape(convolution.weight_shape));
+            return;
+        }
         let gradient = Tensor::chain_op(&self.output, gradient, &self.op);
-        self.convolution.backward(gradient, sweep);
+        convolution.backward(gradient, sweep);
     }
 }
 
@@ -71,12 +97,7 @@ impl<F: Float> Backward<F> for Convolution<F> {
         }
         if let (Some(parent), Some(x)) = (self.weight, &self.x_value) {
             let x = self.image(x, 1);
-            let rank = self.weight_shape.len();
-            let shape = if rank == 3 {
-                self.weight_shape.with_inserted(0, 1)
-            } else {
-                self.weight_shape
-            };
+            let shape = self.kernel_shape();
             // What the convolution reads and what it makes: exchanged in its transpose.
             let (input, output) = if self.transposed { (&g, &x) } else { (&x, &g) };
             let gradient = input.conv2d_weight_gradient(output, shape, &self.options);

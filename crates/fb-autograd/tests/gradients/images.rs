@@ -1,6 +1,7 @@
 //! Convolutions, pooling, other sizes.
 
 use super::{Row, normal, row};
+use fb_autograd::Var;
 use fb_tensor::ops::unary;
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Padding, PoolOptions, Tensor};
 
@@ -109,6 +110,11 @@ fn convolutions() -> Vec<Row> {
     rows.push(row("conv2d_then silu", operands(), move |v| {
         v[0].conv2d_then(&v[1], Some(&v[2]), &same, unary::Silu {})
     }));
+    let [x, w, b] = operands();
+    rows.push(row("conv2d_then of data", [w, b], move |v| {
+        let x = Var::constant(x.clone());
+        x.conv2d_then(&v[0], Some(&v[1]), &same, unary::Tanh {})
+    }));
     rows.push(row(
         "conv2d_then without bias",
         &operands()[..2],
@@ -180,6 +186,7 @@ fn series() -> Vec<Row> {
         .stride([2])
         .padding(Padding::both([1]));
     let series = || [normal("series", [2, 7, 3])];
+    let [x, w, b] = operands([2, 6, 2], [3, 2, 4], 4);
     vec![
         row("conv1d", operands([2, 6, 2], [3, 2, 4], 4), move |v| {
             v[0].conv1d(&v[1], Some(&v[2]), &options)
@@ -189,6 +196,10 @@ fn series() -> Vec<Row> {
             operands([2, 6, 2], [3, 2, 4], 4),
             move |v| v[0].conv1d_then(&v[1], Some(&v[2]), &options, unary::Sigmoid {}),
         ),
+        row("conv1d_then of data", [w, b], move |v| {
+            let x = Var::constant(x.clone());
+            x.conv1d_then(&v[0], Some(&v[1]), &options, unary::Tanh {})
+        }),
         row(
             "conv1d_then silu",
             operands([2, 6, 2], [3, 2, 4], 4),

@@ -53,7 +53,7 @@ enum Weights<'a, F: Float> {
 
 /// What becomes of finished elements while they are in the cache, such as an activation: it must treat every element by
 /// itself.
-pub(super) type Finish<'a, F> = &'a (dyn Fn(&mut [F]) + Sync);
+pub(crate) type Finish<'a, F> = &'a (dyn Fn(&mut [F]) + Sync);
 
 /// `output[n, i, j, :] = finish(bias + Σ x[n, …]·w)`, for a weight `[kh, kw, inputs of a group, outputs]` in row-major order.
 pub(super) fn gather<F: Float>(

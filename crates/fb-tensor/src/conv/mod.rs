@@ -20,14 +20,16 @@ pub(crate) mod window;
 pub use options::{ConvOptions, ConvTransposeOptions, Padding};
 
 use crate::element::Float;
-use gather::Finish;
+pub(crate) use gather::Finish;
 use geometry::Geometry;
+use weight::Before;
 
 /// The two routines, compiled once for each type.
 #[allow(clippy::type_complexity, reason = "a table of signatures")]
 pub(crate) struct ConvLoops<F: Float> {
     gather: fn(&Geometry, &[F], &[F], Option<&[F]>, Option<Finish<'_, F>>, &mut [F]),
     weight_gradient: fn(&Geometry, &[F], &[F], &mut [F]),
+    weight_gradient_through: fn(&Geometry, &[F], &[F], Before<'_, F>, &mut [F], &mut [F]),
 }
 
 impl<F: Float> ConvLoops<F> {
@@ -35,6 +37,7 @@ impl<F: Float> ConvLoops<F> {
         Self {
             gather: gather::gather,
             weight_gradient: weight::weight_gradient,
+            weight_gradient_through: weight::weight_gradient_through,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::geometry::Geometry;
 use super::window::Window;
 use super::{ConvOptions, ConvTransposeOptions};
 use crate::element::Float;
+use crate::elementwise::UnaryOp;
 use crate::error::{Error, Result};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -240,6 +241,40 @@ impl Sizes {
                 out,
             );
         })
+    }
+
+    /// The gradients of the kernel and of a bias, from that of `op` of the output.
+    pub(super) fn gradients_through<F: Float, Op: UnaryOp>(
+        &self,
+        x: &Tensor<F>,
+        output: &Tensor<F>,
+        gradient: &Tensor<F>,
+        op: &Op,
+    ) -> [Tensor<F>; 2] {
+        let (shape, outputs) = (self.kernel_shape(), self.channels[1]);
+        if self.is_pointwise() || shape.contains(&0) {
+            let gradient = Tensor::chain_op(output, gradient.clone(), op);
+            let totals = gradient.sum_to([outputs].into());
+            return [self.weight_gradient(x, &gradient), totals];
+        }
+        let geometry = Geometry::forward(self.batch, &self.windows, self.channels, self.groups);
+        let [x, output, gradient] = [x, output, gradient].map(Tensor::contiguous);
+        let [x, output, gradient] =
+            [&x, &output, &gradient].map(|t| t.as_slice().expect("made contiguous"));
+        let chain = Op::loops::<F>().chain_in_place;
+        let before = |at: usize, part: &mut [F]| chain(&output[at..at + part.len()], part, op);
+        let mut totals = Tensor::zeros_of([outputs]);
+        let weight = Tensor::filled_by(shape, |out| {
+            (F::kernels().convolution.weight_gradient_through)(
+                &geometry,
+                x,
+                gradient,
+                &before,
+                totals.make_mut(),
+                out,
+            );
+        });
+        [weight, totals]
     }
 
     fn kernel_extents(&self) -> [usize; 4] {

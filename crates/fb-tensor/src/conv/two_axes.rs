@@ -144,6 +144,41 @@ impl<F: Float> Tensor<F> {
         };
         compute().or_panic()
     }
+
+    /// The gradients of weight and bias of [`Tensor::conv2d_then`], for functions whose derivative wants the result: `self`
+    /// is the input, `output` the result, `gradient` that of the result. The bits do not depend on the number of threads.
+    ///
+    /// # Shapes
+    /// - `self`: as in [`Tensor::conv2d`]
+    /// - `output`, `gradient`: the shape of the output
+    /// - returns `weight`, the shape of the weight, and `[outputs]`
+    ///
+    /// # Panics
+    /// If the shapes are not those of a convolution with these options.
+    #[track_caller]
+    #[must_use]
+    pub fn conv2d_gradients_through<Op: UnaryOp>(
+        &self,
+        output: &Self,
+        gradient: &Self,
+        weight: Shape,
+        options: &ConvOptions<2>,
+        op: &Op,
+    ) -> [Self; 2] {
+        let operands = Operands {
+            op: "conv2d_gradients_through",
+            input: self.shape(),
+            weight: &weight,
+            axes: 2,
+        };
+        let compute = || {
+            let sizes = Sizes::new(&operands, options)?;
+            check_gradient(&operands, &sizes, output)?;
+            check_gradient(&operands, &sizes, gradient)?;
+            Ok(sizes.gradients_through(self, output, gradient, op))
+        };
+        compute().or_panic()
+    }
 }
 
 /// A convolution over two axes, of which messages may name one, and what is done to its outputs.

@@ -21,12 +21,39 @@ const GRADIENT_BYTES: usize = 256 << 10;
 /// Multiply–adds of one core in a nanosecond, roughly.
 const MULTIPLY_ADDS_PER_NS: usize = 24;
 
+/// What becomes of the gradient before it is used: called with the elements of an image and the place of the first.
+pub(super) type Before<'a, F> = &'a (dyn Fn(usize, &mut [F]) + Sync);
+
 /// `Σ x[n, …]ᵀ·g[n, i, j, :]`, in the order `[kh, kw, inputs of a group, outputs]`. The geometry is that of the forward
 /// pass.
 pub(super) fn weight_gradient<F: Float>(
     geometry: &Geometry,
     x: &[F],
     gradient: &[F],
+    output: &mut [F],
+) {
+    sum_images(geometry, x, gradient, None, &mut [], output);
+}
+
+/// The same, and the sums of the gradient over all positions, of what `before` makes of it: an image at a time, so that
+/// nothing is written that does not stay in the cache.
+pub(super) fn weight_gradient_through<F: Float>(
+    geometry: &Geometry,
+    x: &[F],
+    gradient: &[F],
+    before: Before<'_, F>,
+    totals: &mut [F],
+    output: &mut [F],
+) {
+    sum_images(geometry, x, gradient, Some(before), totals, output);
+}
+
+fn sum_images<F: Float>(
+    geometry: &Geometry,
+    x: &[F],
+    gradient: &[F],
+    before: Option<Before<'_, F>>,
+    totals: &mut [F],
     output: &mut [F],
 ) {
     let size = output.len();
@@ -38,8 +65,9 @@ pub(super) fn weight_gradient<F: Float>(
         .clamp(1, PARTS)
         .min(geometry.batch.max(1));
     let images = geometry.batch.div_ceil(parts);
-    let mut sums = UniqueStorage::<F>::stale(size * parts);
-    let sums = &mut sums.as_mut_slice()[..size * parts];
+    let each = size + totals.len();
+    let mut sums = UniqueStorage::<F>::stale(each * parts);
+    let sums = &mut sums.as_mut_slice()[..each * parts];
     let cost = gradient
         .len()
         .saturating_mul(size / geometry.channels[1].max(1))
@@ -49,21 +77,33 @@ pub(super) fn weight_gradient<F: Float>(
         &geometry.axes[0].phases[0],
         &geometry.axes[1].phases[0],
     );
-    threads::for_each_chunk_mut(sums, size, cost, |start, sum| {
+    let elements = geometry.axes[0].output * geometry.line();
+    threads::for_each_chunk_mut(sums, each, cost, |start, sum| {
         sum.fill(F::ZERO);
-        let first = (start / size * images).min(geometry.batch);
+        let (sum, totals) = sum.split_at_mut(size);
+        let first = (start / each * images).min(geometry.batch);
+        let mut changed = UniqueStorage::<F>::stale(if before.is_some() { elements } else { 0 });
         for image in first..(first + images).min(geometry.batch) {
-            let elements = geometry.axes[0].output * geometry.line();
             let x = &x[image * geometry.image()..][..geometry.image()];
-            let gradient = &gradient[image * elements..][..elements];
+            let mut gradient = &gradient[image * elements..][..elements];
+            if let Some(before) = before {
+                let changed = &mut changed.as_mut_slice()[..elements];
+                changed.copy_from_slice(gradient);
+                before(image * elements, changed);
+                for line in changed.chunks_exact(geometry.line()) {
+                    kernel::add_pixels(line, totals);
+                }
+                gradient = changed;
+            }
             add_image(geometry, &runs, x, gradient, sum);
         }
     });
-    let (first, others) = sums.split_at_mut(size);
-    for part in others.chunks_exact(size) {
+    let (first, others) = sums.split_at_mut(each);
+    for part in others.chunks_exact(each) {
         first.iter_mut().zip(part).for_each(|(sum, &x)| *sum += x);
     }
-    disarrange(geometry, first, output);
+    totals.copy_from_slice(&first[size..]);
+    disarrange(geometry, &first[..size], output);
 }
 
 /// Adds what one image gives: a matrix `[taps · inputs of a group, outputs of a group]` for each group.

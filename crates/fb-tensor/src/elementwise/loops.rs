@@ -17,6 +17,8 @@ pub struct UnaryLoops<Op, F: Float> {
     pub(crate) map_in_place: fn(&mut [F], &Op),
     /// See [`Tensor::chain_op`].
     pub(super) chain: fn(&Tensor<F>, Tensor<F>, &Op) -> Tensor<F>,
+    /// `gradient = gradient · op'(saved)`
+    pub(crate) chain_in_place: fn(&[F], &mut [F], &Op),
 }
 
 impl<Op: UnaryOp, F: Float> UnaryLoops<Op, F> {
@@ -27,6 +29,7 @@ impl<Op: UnaryOp, F: Float> UnaryLoops<Op, F> {
             map,
             map_in_place: |values, op| kernel::map_in_place(op, values),
             chain,
+            chain_in_place: |saved, gradient, op| kernel::chain(op, saved, gradient),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The affine map of a dense layer, with what often follows it.
 
+use crate::conv;
 use crate::element::Float;
 use crate::elementwise::UnaryOp;
 use crate::error::{Error, OrPanic, Result};
@@ -64,7 +65,7 @@ impl<F: Float> Tensor<F> {
         &self,
         weight: &Self,
         bias: Option<&Self>,
-        finish: Option<&(dyn Fn(&mut [F]) + Sync)>,
+        finish: Option<conv::Finish<'_, F>>,
     ) -> Result<Self> {
         let Some(finish) = finish else {
             return self.try_linear(weight, bias);

@@ -179,3 +179,23 @@ multiversion! {
         }
     }
 }
+
+multiversion! {
+    /// `totals[c] += Σ_i pixels[i, c]`
+    pub(crate) fn add_pixels [F: Float] (pixels: &[F], totals: &mut [F]) {
+        let channels = totals.len();
+        for (block, totals) in totals.chunks_mut(CHANNELS).enumerate() {
+            let (from, width) = (block * CHANNELS, totals.len());
+            let mut part = [F::ZERO; CHANNELS];
+            for pixel in pixels.chunks_exact(channels) {
+                let pixel = &pixel[from..from + width];
+                for (sum, &x) in part.iter_mut().zip(pixel) {
+                    *sum += x;
+                }
+            }
+            for (total, part) in totals.iter_mut().zip(part) {
+                *total += part;
+            }
+        }
+    }
+}

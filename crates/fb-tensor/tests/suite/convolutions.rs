@@ -1,5 +1,5 @@
 use crate::support::{Style, assert_close, cases, styles, view};
-use fb_tensor::ops::unary::Relu;
+use fb_tensor::ops::unary::{Relu, Tanh};
 use fb_tensor::{ConvOptions, ConvTransposeOptions, Padding, Tensor, threads};
 use proptest::prelude::*;
 
@@ -204,6 +204,11 @@ proptest! {
             let then = x.conv2d_then(&w, bias, &case.options, &Relu {});
             prop_assert_eq!(then, x.conv2d(&w, bias, &case.options).relu());
         }
+        let output = view(&case.output_shape(), &s.0);
+        let [by_weight, by_bias] = x.conv2d_gradients_through(&output, &g, *w.shape(), &case.options, &Tanh {});
+        let inner = Tensor::chain_op(&output, g.clone(), &Tanh {});
+        prop_assert_eq!(by_weight, x.conv2d_weight_gradient(&inner, *w.shape(), &case.options));
+        assert_all_close(&by_bias, &inner.to_f64().sum_to(*bias.shape()));
     }
 
     #[test]
@@ -306,7 +311,9 @@ fn large_convolutions_have_the_bits_of_single_images() {
             let y = x.conv2d(&w, Some(&bias), options);
             let dx = g.conv2d_input_gradient(&w, *x.shape(), options);
             let dw = x.conv2d_weight_gradient(&g, *w.shape(), options);
-            [y, dx, dw]
+            let through = x.conv2d_gradients_through(&y, &g, *w.shape(), options, &Tanh {});
+            let [dw_through, db] = through;
+            [y, dx, dw, dw_through, db]
         };
         let want = by_definition(&case, &x, &w, &g);
         let outside = all();
