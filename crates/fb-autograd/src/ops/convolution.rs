@@ -209,8 +209,8 @@ impl<F: Float> Var<F> {
     /// use fb_autograd::Tape;
     /// use fb_tensor::{ConvOptions, Tensor, ops::unary::Relu};
     /// let tape = Tape::new();
-    /// let x = tape.leaf(Tensor::from([[[[1.0], [2.0], [0.0]]]]));
-    /// let w = tape.leaf(Tensor::from([[[[1.0]], [[-1.0]]]]));
+    /// let x = tape.leaf(Tensor::from([1.0, 2.0, 0.0]).reshape([1, 1, 3, 1]));
+    /// let w = tape.leaf(Tensor::from([1.0, -1.0]).reshape([1, 2, 1, 1]));
     /// let falls = x.conv2d_then(&w, None, &ConvOptions::new(), Relu {});
     /// assert_eq!(falls.tensor().to_vec(), [0.0, 2.0]);
     /// assert_eq!(falls.sum().backward().get(&x).unwrap().to_vec(), [0.0, 1.0, -1.0]);
