@@ -57,8 +57,8 @@ impl<F: Float> Tensor<F> {
     ///
     /// ```
     /// use fb_tensor::{ConvOptions, Tensor, ops::unary::Relu};
-    /// let image = Tensor::from([[[[1.0], [2.0], [0.0]]]]);
-    /// let difference = Tensor::from([[[[1.0]], [[-1.0]]]]);
+    /// let image = Tensor::from([1.0, 2.0, 0.0]).reshape([1, 1, 3, 1]);
+    /// let difference = Tensor::from([1.0, -1.0]).reshape([1, 2, 1, 1]);
     /// let falls = image.conv2d_then(&difference, None, &ConvOptions::new(), &Relu {});
     /// assert_eq!(falls.to_vec(), [0.0, 2.0]);
     /// ```
