@@ -306,6 +306,13 @@ fn sizes_without_measure_are_refused_before_memory_is_asked_for() {
         let text = edited(declared, &[(&format!("{options}{option}"), value)]);
         assert!(text.contains("\n  layer \"maps\" (Conv"), "{text}");
     }
+    // A step that is long and passes over little.
+    let layer = ConvTranspose2d::new(1, [1, 1]).stride([2, 2]);
+    let text = edited(
+        Sequential::input([1, 1, 1]).layer("maps", layer),
+        &[(&format!("{options}/stride"), json!([1_u64 << 32, 1]))],
+    );
+    assert!(text.contains("expected strides of at most 65536"), "{text}");
     let resized = || Sequential::input([8, 8, 4]).layer("maps", Resize::to([4, 4]));
     let size = "/layers/0/config/size";
     for to in [json!([1 << 20, 1 << 20]), json!([u64::MAX, 1])] {

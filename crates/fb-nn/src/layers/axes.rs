@@ -183,6 +183,9 @@ pub(super) fn check_groups<F: Float>(
     Ok(())
 }
 
+/// The longest step of a kernel: gradients are computed for each place within a step apart.
+const LONGEST_STEP: usize = 1 << 16;
+
 /// Checks that what a kernel passes over at so many places, padding included, is not more than a sample may have.
 pub(super) fn check_reach<F: Float, const D: usize>(
     scope: &Scope<F>,
@@ -192,6 +195,14 @@ pub(super) fn check_reach<F: Float, const D: usize>(
     options: &ConvOptions<D>,
     channels: usize,
 ) -> Result<()> {
+    if options.stride.iter().any(|&stride| stride > LONGEST_STEP) {
+        return Err(scope.error(
+            kind,
+            format!("strides of at most {LONGEST_STEP}"),
+            extents(&options.stride),
+            "take a part of the input first, or resize it",
+        ));
+    }
     let numbers = (0..D).fold(channels, |numbers, axis| {
         let moved = places[axis].saturating_mul(options.stride[axis]);
         let span = kernel[axis].saturating_mul(options.dilation[axis]);
