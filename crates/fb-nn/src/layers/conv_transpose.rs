@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(
             error(ConvTranspose1d::new(2, [3]).stride([2]).output_padding([2])),
             "layer \"up\" (ConvTranspose1d): expected a kernel, stride and padding that fit [batch, 3, 4], \
-             found an output padding of 2 must be smaller than the stride of 2\n  \
+             found an output padding of 2 with a stride of 2, which must be larger\n  \
              help: less padding, or an output padding below the stride"
         );
         assert!(

@@ -71,7 +71,7 @@ impl Window {
         let span = Self::span(input, kernel, stride, dilation)?;
         if extra > 0 && extra >= stride {
             return Err(format!(
-                "an output padding of {extra} must be smaller than the stride of {stride}"
+                "an output padding of {extra} with a stride of {stride}, which must be larger"
             ));
         }
         let reach = (input - 1).saturating_mul(stride).saturating_add(span);

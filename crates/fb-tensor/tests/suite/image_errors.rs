@@ -137,7 +137,7 @@ fn transposed_convolutions() {
     );
     assert!(
         transpose(&x, &w, options.output_padding([0, 1])).starts_with(
-            "conv_transpose2d: an output padding of 1 must be smaller than the stride of 1; "
+            "conv_transpose2d: an output padding of 1 with a stride of 1, which must be larger; "
         )
     );
     assert!(

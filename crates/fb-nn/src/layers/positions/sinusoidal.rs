@@ -59,7 +59,7 @@ impl Layer for SinusoidalPositions {
 #[derive(Debug)]
 struct SinusoidalModule<F: Float> {
     input: Shape,
-    /// Made when an input is there, which is as large: what a file says is not enough to ask for memory.
+    /// For all positions that were declared. Made when an input is there: what a file says is not enough to ask for memory.
     table: OnceLock<Var<F>>,
 }
 
