@@ -70,7 +70,7 @@ fn settings_outside_their_domain_are_refused() {
     for (solver, expected) in cases {
         for error in [
             text(solver.validate()),
-            text(solver.solve(&mut identity, Tensor::zeros([1, 1]), &Stop::default())),
+            text(solver.solve(&mut identity, Tensor::zeros_of([1, 1]), &Stop::default())),
         ] {
             assert!(
                 error.starts_with(expected) && error.contains("\n  help: "),
@@ -91,7 +91,7 @@ fn settings_outside_their_domain_are_refused() {
     for (solver, expected) in cases {
         for error in [
             text(solver.validate()),
-            text(solver.solve(&mut identity, Tensor::zeros([1, 1]), &Stop::default())),
+            text(solver.solve(&mut identity, Tensor::zeros_of([1, 1]), &Stop::default())),
         ] {
             assert!(error.starts_with(expected), "{error}");
         }
@@ -103,14 +103,14 @@ fn a_tolerance_that_is_no_number_is_refused() {
     for tolerance in [f64::NAN, -1e-3, f64::INFINITY] {
         let stop = Stop::to(tolerance);
         for solver in solvers() {
-            let error = text(solver.solve(&mut identity, Tensor::zeros([1, 1]), &stop));
+            let error = text(solver.solve(&mut identity, Tensor::zeros_of([1, 1]), &stop));
             assert!(
                 error.starts_with("the tolerance of a solver: expected a finite number from 0 on"),
                 "{error}"
             );
         }
         for solver in linear_solvers() {
-            let error = text(solver.solve(&mut identity, Tensor::zeros([1, 1]), &stop));
+            let error = text(solver.solve(&mut identity, Tensor::zeros_of([1, 1]), &stop));
             assert!(error.starts_with("the tolerance of a solver"), "{error}");
         }
     }
@@ -118,9 +118,9 @@ fn a_tolerance_that_is_no_number_is_refused() {
 
 #[test]
 fn a_map_that_changes_the_shape_is_named() {
-    let mut wider = |z: &Tensor<f32>, _: &[usize]| Ok(Tensor::ones([z.dim(0), z.dim(1) + 1]));
+    let mut wider = |z: &Tensor<f32>, _: &[usize]| Ok(Tensor::ones_of([z.dim(0), z.dim(1) + 1]));
     for solver in solvers() {
-        let error = text(solver.solve(&mut wider, Tensor::ones([2, 3]), &Stop::default()));
+        let error = text(solver.solve(&mut wider, Tensor::ones_of([2, 3]), &Stop::default()));
         let kind = solver.kind();
         assert_eq!(
             error,
@@ -131,7 +131,7 @@ fn a_map_that_changes_the_shape_is_named() {
         );
     }
     for solver in linear_solvers() {
-        let error = text(solver.solve(&mut wider, Tensor::ones([2, 3]), &Stop::default()));
+        let error = text(solver.solve(&mut wider, Tensor::ones_of([2, 3]), &Stop::default()));
         assert!(error.contains("expected shape [2, 3]"), "{error}");
     }
 }
@@ -155,7 +155,7 @@ fn an_error_of_the_map_comes_through() {
             }
         };
         let error = solver
-            .solve(&mut map, Tensor::zeros([1, 2]), &Stop::to(1e-6))
+            .solve(&mut map, Tensor::zeros_of([1, 2]), &Stop::to(1e-6))
             .unwrap_err();
         assert_eq!(error, refused);
     }
@@ -164,7 +164,11 @@ fn an_error_of_the_map_comes_through() {
 #[test]
 fn a_start_without_a_batch_is_refused() {
     for solver in solvers() {
-        let error = text(solver.solve(&mut identity, Tensor::zeros(()), &Stop::default()));
+        let error = text(solver.solve(
+            &mut identity,
+            Tensor::from_scalar(0.0_f32),
+            &Stop::default(),
+        ));
         assert!(
             error.contains("starts from: expected shape [batch, …], found shape []"),
             "{error}"
@@ -177,21 +181,21 @@ fn batches_without_rows_and_rows_without_numbers_are_done() {
     for shape in [[0, 3], [2, 0], [0, 0]] {
         for solver in solvers() {
             let found = solver
-                .solve(&mut identity, Tensor::zeros(shape), &Stop::default())
+                .solve(&mut identity, Tensor::zeros_of(shape), &Stop::default())
                 .unwrap();
             assert_eq!(found.state.dims(), shape);
             assert!(found.report.converged() && found.report.samples.len() == shape[0]);
         }
         for solver in linear_solvers() {
             let found = solver
-                .solve(&mut identity, Tensor::zeros(shape), &Stop::default())
+                .solve(&mut identity, Tensor::zeros_of(shape), &Stop::default())
                 .unwrap();
             assert_eq!((found.state.dims(), found.report.calls), (&shape[..], 0));
         }
     }
     let report = Damped::default();
     let report = (&report as &dyn AnyFixedPointSolver)
-        .solve(&mut identity, Tensor::zeros([0, 3]), &Stop::to(1e-3))
+        .solve(&mut identity, Tensor::zeros_of([0, 3]), &Stop::to(1e-3))
         .unwrap()
         .report;
     assert_eq!(

@@ -56,12 +56,7 @@ fn alone_or_not<F: Float>() {
             start.select_rows(&reversed),
             Freeze::PerSample,
         );
-        let easy = solve(
-            solver,
-            &kinds[..4],
-            start.slice_axis(0, 0..4),
-            Freeze::PerSample,
-        );
+        let easy = solve(solver, &kinds[..4], start.slice(0, 0..4), Freeze::PerSample);
         for row in 0..ROWS {
             same(&all, &masked, row, row, "left in the batch");
             same(&all, &turned, row, ROWS - 1 - row, "in another order");
@@ -121,7 +116,7 @@ fn threads_do_not_change_the_bits() {
             threads::scope_with(count, || {
                 let stop = Stop::to(1e-5).max_iterations(12);
                 // Wide rows, so that the work is worth splitting.
-                let wide = Tensor::concat(&vec![start.clone(); 8], 1);
+                let wide = start.repeat(1, 8);
                 let mut map = by_row(|row, z: &[f32]| {
                     z.chunks(LENGTH)
                         .flat_map(|z| image(kinds[row], z))

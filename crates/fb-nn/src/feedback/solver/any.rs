@@ -85,7 +85,7 @@ macro_rules! any_solver {
             }
         }
 
-        impl dyn $Any {
+        impl dyn $Any + '_ {
             #[doc = concat!("[`", stringify!($Solver), "::solve`].")]
             ///
             /// A trait object cannot have a generic method; `F` is one of two types, so the right one is found by its type id.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Broyden's (good) method: Newton's, with an inverse Jacobian that is learnt from the steps themselves.
 ///
 /// For `g(z) = f(z) − z`, the inverse starts at `H = −I`, which makes the first step the plain one, and after a step `Δz`
-/// that changed `g` by `Δg` it is corrected to `H + (Δz − H Δg) Δzᵀ H / (Δzᵀ H Δg)`. The last `memory` corrections are kept.
+/// that changed `g` by `Δg` it is corrected to `H + (Δz − H Δg) Δzᵀ H / (Δzᵀ H Δg)`. After `memory` corrections it starts again from `−I` and the last
+/// step: corrections build on each other, so that dropping the oldest alone would spoil the others.
 ///
 /// Each sample searches along its own direction `p = −H g`: while `‖g(z + t p)‖ > (1 − 10⁻⁴ t) ‖g(z)‖`, `t` falls to the
 /// minimum of the parabola that the two norms suggest, by a factor of 0.1 to 0.5, at most `backtracks` times. Each trial is
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 /// // Repels every other method: the slope at the fixed point −2 is 1.5.
 /// let found = Broyden::default().solve(
 ///     &mut |z: &Tensor<f64>, _: &[usize]| Ok(&(z * 1.5) + 1.0),
-///     Tensor::zeros([1, 1]),
+///     Tensor::zeros_of([1, 1]),
 ///     &Stop::to(1e-9),
 /// )?;
 /// assert!(found.report.converged() && (found.state.item() + 2.0).abs() < 1e-6);
@@ -51,7 +52,7 @@ impl Default for Broyden {
 }
 
 impl Broyden {
-    /// How many corrections are remembered: 1 to 256.
+    /// How many corrections are made before it starts again: 1 to 256.
     #[must_use]
     pub fn memory(self, memory: usize) -> Self {
         Self { memory, ..self }
@@ -74,8 +75,6 @@ const DEGENERATE: f64 = 1e-12;
 struct Search {
     /// How many corrections there are.
     count: u16,
-    /// Where the next goes.
-    place: u16,
     /// How often the step was shortened.
     backtracks: u8,
     started: bool,
@@ -145,14 +144,8 @@ impl<'v, F: Float> Vectors<'v, F> {
         }
     }
 
-    /// Makes the correction of the last move and puts it at `place`, if it is sound; `right` is to hold `vⱼ·g` of those kept.
-    fn correct(
-        &mut self,
-        count: usize,
-        place: usize,
-        products: &mut [[f64; 2]],
-        right: &mut [f64],
-    ) -> bool {
+    /// Makes the correction of the last move and puts it after the others, if it is sound; `right` is to hold `vⱼ·g` of all.
+    fn correct(&mut self, count: usize, products: &mut [[f64; 2]], right: &mut [f64]) -> bool {
         let length = self.base.len();
         let kept = count * length;
         vectors::dot_pairs(
@@ -193,14 +186,14 @@ impl<'v, F: Float> Vectors<'v, F> {
         let size = (square(self.covector) * square(self.less_step)).sqrt();
         let sound = less_denominator.abs() > DEGENERATE * size && less_denominator.is_finite();
         if sound {
-            let slot = place * length..(place + 1) * length;
+            let slot = kept..kept + length;
             self.vs[slot.clone()].copy_from_slice(self.covector);
             let scale = F::from_f64(1.0 / less_denominator);
             let moved = self.less_state.iter().zip(self.image.iter());
             for (u, (&less_state, &image)) in self.us[slot].iter_mut().zip(moved) {
                 *u = (less_state + image) * scale;
             }
-            right[place] = onto_step;
+            right[count] = onto_step;
         }
         sound
     }
@@ -264,16 +257,13 @@ impl<F: Float> Update<F> for Corrections {
             return;
         }
         let failed = search.started && distance > *base_distance && self.backtracks > 0;
-        if failed {
-            (search.count, search.place) = (0, 0);
+        if failed || usize::from(search.count) == self.memory {
+            search.count = 0;
         }
         vectors.accept(state, image);
         if search.started {
-            let (count, place) = (usize::from(search.count), usize::from(search.place));
-            if vectors.correct(count, place, products, right) {
-                search.count = (search.count + 1).min(self.memory as u16);
-                search.place = ((place + 1) % self.memory) as u16;
-            }
+            let sound = vectors.correct(usize::from(search.count), products, right);
+            search.count += u16::from(sound);
         }
         vectors.aim(usize::from(search.count), right);
         search.started = true;

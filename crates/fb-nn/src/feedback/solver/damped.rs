@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// use fb_tensor::Tensor;
 /// let found = Damped::new(1.0).solve(
 ///     &mut |z: &Tensor<f64>, _: &[usize]| Ok(&(z * 0.9) + 1.0),
-///     Tensor::zeros([1, 1]),
+///     Tensor::zeros_of([1, 1]),
 ///     &Stop::to(1e-9).max_iterations(300),
 /// )?;
 /// assert!((found.state.item() - 10.0).abs() < 1e-6);

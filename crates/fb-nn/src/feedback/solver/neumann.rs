@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// use fb_tensor::Tensor;
 /// let found = Neumann::default().solve(
 ///     &mut |u: &Tensor<f64>, _: &[usize]| Ok(u * 0.5),
-///     Tensor::ones([1, 1]),
+///     Tensor::ones_of([1, 1]),
 ///     &Stop::to(1e-9),
 /// )?;
 /// assert!((found.state.item() - 2.0).abs() < 1e-8); // 1 / (1 − 0.5)

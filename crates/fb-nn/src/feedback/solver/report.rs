@@ -52,7 +52,7 @@ impl SampleReport {
 /// use fb_tensor::Tensor;
 /// let found = Damped::new(1.0).solve(
 ///     &mut |z: &Tensor, _: &[usize]| Ok(&(z * 0.5) + 1.0),
-///     Tensor::zeros([2, 1]),
+///     Tensor::zeros_of([2, 1]),
 ///     &Stop::to(1e-3),
 /// )?;
 /// assert_eq!(
