@@ -63,6 +63,11 @@ pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 }
 
+/// What solvers do with the vectors of one row of a batch: distances, dot products in double precision, combinations.
+pub mod vectors {
+    pub use crate::kernels::vectors::{combine, distance, dot_pairs, dots, mix, secant};
+}
+
 pub use attention::{Attention, AttentionMask, KvCache};
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};

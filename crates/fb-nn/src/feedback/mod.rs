@@ -18,6 +18,7 @@ mod graph;
 pub mod network;
 pub mod schedule;
 mod sequential;
+pub mod solver;
 mod state;
 pub mod topology;
 

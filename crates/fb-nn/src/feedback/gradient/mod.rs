@@ -17,7 +17,8 @@
 mod bptt;
 mod checkpointed;
 mod deep_supervision;
-mod flat;
+pub(super) mod flat;
+mod implicit;
 mod last_k;
 mod phantom;
 mod rtrl;
@@ -26,17 +27,20 @@ mod truncated;
 pub use bptt::Bptt;
 pub use checkpointed::{Checkpointed, Checkpoints};
 pub use deep_supervision::{DeepSupervision, SegmentWeights, Segments};
+pub use implicit::Implicit;
 pub use last_k::LastK;
 pub use phantom::Phantom;
 pub use rtrl::Rtrl;
 pub use truncated::Truncated;
 
+use super::solver::SolverReport;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::module::{Context, Value};
 use fb_autograd::Var;
 use fb_tensor::Float;
 use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
 
 /// A loop as gradient strategies see it: what one tick does.
 pub trait Loop<F: Float>: Send {
@@ -102,12 +106,44 @@ pub struct Unrolled<F: Float> {
     pub reads: Vec<Read<F>>,
     /// The state after the last tick.
     pub state: State<F>,
+    /// What a solver of the gradient will say once the gradient was taken.
+    pub backward: Option<BackwardReport>,
 }
 
 impl<F: Float> Unrolled<F> {
     /// What was read, and the state after the last tick.
     pub fn new(reads: Vec<Read<F>>, state: State<F>) -> Self {
-        Self { reads, state }
+        Self {
+            reads,
+            state,
+            backward: None,
+        }
+    }
+}
+
+/// What the solver of a gradient says: empty until the sweep back came by.
+#[derive(Clone, Debug, Default)]
+pub struct BackwardReport {
+    cell: Arc<Mutex<Option<(SolverReport, Vec<usize>)>>>,
+}
+
+impl BackwardReport {
+    /// The solver's report, if the gradient was taken.
+    pub fn solver(&self) -> Option<SolverReport> {
+        Some(self.lock().as_ref()?.0.clone())
+    }
+
+    /// The samples whose gradient is that of the stated fallback.
+    pub fn fell_back(&self) -> Vec<usize> {
+        self.lock()
+            .as_ref()
+            .map_or_else(Vec::new, |(_, rows)| rows.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(SolverReport, Vec<usize>)>> {
+        self.cell
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{BuiltNode, Wiring};
 use crate::error::{Error, Result};
-use crate::feedback::schedule::{MOST_ITERATIONS, Rule};
+use crate::feedback::schedule::{Halt, MOST_ITERATIONS, Rule};
 use crate::feedback::topology::{Clock, Combine, Edge, INPUT, Initial, Projection, Topology};
 use crate::module::{Scope, Spec, ValueKind};
 use fb_tensor::Float;
@@ -331,7 +331,8 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         .map(|scope| scope.cycles)
         .fold(1, usize::saturating_mul);
     let iterations = topology.schedule.iterations().saturating_mul(cycles);
-    if edge.clock == Clock::Iteration && edge.delay >= iterations && edge.delay > 0 && !edge.carry {
+    let counted = edge.clock == Clock::Iteration && !matches!(rule.inner(), Rule::Converge(_));
+    if counted && edge.delay >= iterations && edge.delay > 0 && !edge.carry {
         let detail = format!(
             "its delay is {}, so it first carries a value at iteration {}, and the schedule stops after {iterations}",
             edge.delay,
@@ -380,10 +381,16 @@ impl<F: Float> Wiring<F> {
                 let detail = "a loop over steps has an order: each step comes after the one before";
                 return Err(edge.error("has a delay of 0 steps", detail, "use .delay(1)"));
             }
-            if algebraic {
+            let converges = matches!(rule.inner(), Rule::Converge(_));
+            if algebraic && !converges {
                 let detail = "a loop without delay has no order in which to compute it";
                 let help = "use .delay(1) and iterate with .schedule(Unroll::iterations(n)), or .schedule(Converge::to(1e-4)) to find where it comes to rest";
                 return Err(edge.error("has a delay of 0", detail, help));
+            }
+            if converges && edge.noise > 0.0 && edge.clock == Clock::Iteration {
+                let detail = "a loop that is drawn anew at each evaluation does not come to rest";
+                let help = "drop .noise(), start from noise with .initial(Initial::Noise(1.0)), or iterate with Unroll";
+                return Err(edge.error("adds noise to a loop that should converge", detail, help));
             }
             if edge.clock == Clock::Step && edge.delay > 0 && !rule.is_sequence() {
                 let detail = format!(
@@ -393,6 +400,53 @@ impl<F: Float> Wiring<F> {
                 let help = "use .schedule(Sequence::new()), or drop .clock(Clock::Step)";
                 return Err(edge.error("is on the wrong clock", detail, help));
             }
+        }
+        if let Rule::Halt(halt) = rule.inner() {
+            self.check_halting(halt)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that the layer that halts is there and gives one number a sample.
+    fn check_halting(&self, halt: &Halt) -> Result<()> {
+        let wrong = |expected: &str, found: String, help: &str| {
+            Err(Error::Config {
+                what: "Halt".to_owned(),
+                expected: expected.to_owned(),
+                found,
+                help: help.to_owned(),
+            })
+        };
+        let Some(body) = &self.plan.body else {
+            return wrong(
+                "a network with a loop",
+                "none".to_owned(),
+                "add feedback edges",
+            );
+        };
+        let Some(name) = halt.when().layer() else {
+            return Ok(());
+        };
+        let Some(node) = self.topology.position(name) else {
+            return Err(Error::UnknownName {
+                what: "Halt".to_owned(),
+                kind: "layer",
+                name: name.to_owned(),
+                help: self.topology.layer_list(),
+            });
+        };
+        let inside = body.nodes().contains(&node) || self.plan.after.contains(&node);
+        let one_number = self.nodes[node].output == Spec::float([1]);
+        if !inside || !one_number {
+            return wrong(
+                "a layer in the loop, or behind it, that gives one number a sample",
+                format!(
+                    "{name:?} gives {}{}",
+                    self.nodes[node].output,
+                    if inside { "" } else { " before the loop" }
+                ),
+                "a Dense::new(1) on what the loop refines, whose output is not squashed",
+            );
         }
         Ok(())
     }

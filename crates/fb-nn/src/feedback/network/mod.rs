@@ -4,6 +4,8 @@ mod build;
 mod check;
 mod describe;
 mod edge;
+mod equilibrium;
+mod halt;
 mod map;
 mod nested;
 mod plan;
@@ -16,6 +18,7 @@ mod tick;
 
 pub use super::gradient::Wanted;
 pub use describe::{Description, EdgeDescription, ExecutionPath, NodeDescription};
+pub use halt::Halting;
 pub use nested::{IntoTopology, Nested};
 pub use run::{RunOptions, Trajectory};
 pub use session::Session;

@@ -13,7 +13,7 @@ use crate::feedback::schedule::Rule;
 use crate::module::{Context, Value};
 use fb_autograd::Var;
 use fb_tensor::{Float, Tensor};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Runs a network on `[batch, time, …]`.
 pub(super) fn run<F: Float>(
@@ -48,6 +48,7 @@ pub(super) fn run<F: Float>(
     }
     let kind = strategy.kind();
     let (strategy, inner) = run::along_steps(wiring, rule, strategy);
+    let reports = inner.reports.clone();
     let mut runner = Runner::new(wiring.clone(), body.clone(), Some(inner), &values);
     let state = runner.begin(cx, state)?;
     let done = strategy.unroll(&mut runner, cx, state, time, Wanted::Every)?;
@@ -56,7 +57,10 @@ pub(super) fn run<F: Float>(
     }
     let done = together(done);
     let run = wiring.after(cx, &mut values, done, time, kind)?;
-    Ok(run.map_outputs(|value| unfold(value, batch, time)))
+    let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(run
+        .with_reports(reports)
+        .map_outputs(|value| unfold(value, batch, time)))
 }
 
 /// `[batch, time, …]` as `[batch · time, …]`.

@@ -12,7 +12,7 @@ use fb_autograd::Var;
 use fb_tensor::Float;
 
 /// The values of a pass under way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Values<F: Float> {
     /// By slot: inputs first, then layers.
     pub(super) slots: Vec<Option<Value<F>>>,
@@ -26,6 +26,24 @@ impl<F: Float> Values<F> {
         Self {
             slots: vec![None; inputs + nodes],
             sums: vec![None; nodes],
+        }
+    }
+
+    /// The values of some of the samples.
+    pub(super) fn select_rows(&self, rows: &[usize], batch: usize) -> Self {
+        let all = rows.len() == batch;
+        let part = |value: &Option<Value<F>>| {
+            value.as_ref().map(|value| {
+                if all {
+                    value.clone()
+                } else {
+                    value.select_rows(rows)
+                }
+            })
+        };
+        Self {
+            slots: self.slots.iter().map(part).collect(),
+            sums: vec![None; self.sums.len()],
         }
     }
 
