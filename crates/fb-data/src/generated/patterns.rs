@@ -23,7 +23,7 @@ use fb_tensor::random::{Key, permutation};
 /// use fb_data::generated::{flip, random_patterns};
 /// let patterns = random_patterns(10, 200, 42);
 /// let damaged = flip(&patterns, 0.15, 7)?;
-/// let overlap = (&patterns * &damaged).sum().item() / (10.0 * 200.0);
+/// let overlap = (&patterns * &damaged).sum() / (10.0 * 200.0);
 /// assert!((overlap - 0.7).abs() < 1e-6);
 /// # Ok::<(), fb_data::Error>(())
 /// ```

@@ -10,14 +10,14 @@ use crate::error::{Error, Result};
 /// ```
 /// use fb_data::generated::Sudoku;
 /// let puzzle = [
-///     1, 0, 0, 0, //
-///     0, 0, 3, 0, //
-///     0, 1, 0, 0, //
-///     0, 0, 0, 2,
+///     0, 0, 0, 0, //
+///     0, 0, 4, 0, //
+///     0, 3, 0, 0, //
+///     1, 0, 0, 2,
 /// ];
 /// let solutions = Sudoku::FOUR.solve(&puzzle, 2)?;
 /// assert_eq!(solutions.len(), 1);
-/// assert_eq!(solutions[0], [1, 3, 2, 4, 2, 4, 3, 1, 3, 1, 4, 2, 4, 2, 1, 3][..]);
+/// assert_eq!(solutions[0], [4, 1, 2, 3, 3, 2, 4, 1, 2, 3, 1, 4, 1, 4, 3, 2][..]);
 /// # Ok::<(), fb_data::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
