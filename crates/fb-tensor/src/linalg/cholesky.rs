@@ -105,7 +105,7 @@ impl<F: Float> Tensor<F> {
     ///
     /// ```
     /// use fb_tensor::Tensor;
-    /// let x = Tensor::from([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]);
+    /// let x: Tensor = Tensor::from([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]);
     /// let y = Tensor::from([[1.0], [3.0], [5.0]]);
     /// let w = x.solve_ridge(&y, 1e-9);
     /// assert!((w.at(&[0, 0]) - 1.0).abs() < 1e-6 && (w.at(&[1, 0]) - 2.0).abs() < 1e-6);
