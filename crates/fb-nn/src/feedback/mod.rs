@@ -16,6 +16,7 @@ pub mod gradient;
 pub mod network;
 pub mod schedule;
 mod sequential;
+pub mod spectrum;
 pub mod topology;
 
 pub use network::Network;
