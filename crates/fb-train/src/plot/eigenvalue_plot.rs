@@ -29,8 +29,8 @@ const FARTHEST: f64 = 1e300;
 const DOT: f64 = 3.5;
 const RIM: f64 = 1.0;
 
-/// Corners of the polygon that is drawn as the unit circle.
-const CORNERS: usize = 360;
+/// Corners of the polygon that is drawn as the unit circle: so few that rounding to units does not show.
+const CORNERS: usize = 120;
 
 /// Eigenvalues of a loop in the complex plane, with the unit circle: inside it disturbances die out, and outside it they
 /// grow. The shaded disk is what is stable; its edge is where a loop forgets nothing.
@@ -162,6 +162,11 @@ impl Plane {
         )
     }
 
+    /// The upper edge of what is written below the values of the horizontal axis.
+    fn caption(&self) -> f64 {
+        self.corner.1 + SIDE + 8.0 + TICK + 8.0
+    }
+
     /// Grid lines with their values on the left and below, the two axes through 0 darker.
     fn draw_grid<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let (left, top) = self.corner;
@@ -174,7 +179,7 @@ impl Plane {
             pen::text(area, label, TICK, MUTED, (left - 8.0, y), Anchor::Right)?;
             pen::text(area, label, TICK, MUTED, (x, bottom + 8.0), Anchor::Top)?;
         }
-        let below = ((left + right) / 2.0, bottom + 8.0 + TICK + 8.0);
+        let below = ((left + right) / 2.0, self.caption());
         pen::text(area, "real part", LABEL, MUTED, below, Anchor::Top)?;
         let beside = (MARGIN + LABEL / 2.0, (top + bottom) / 2.0);
         pen::upright_text(area, "imaginary part", LABEL, MUTED, beside)
@@ -204,10 +209,10 @@ impl Draw for EigenvaluePlot {
     }
 
     fn size(&self) -> (u32, u32) {
-        let corner = self.plane().corner;
-        let width = corner.0 + SIDE + MARGIN + 8.0;
+        let plane = self.plane();
+        let width = plane.corner.0 + SIDE + MARGIN + 8.0;
         let width = width.max(2.0 * MARGIN + font::width(&self.title, TITLE));
-        let height = corner.1 + SIDE + 8.0 + TICK + 8.0 + LABEL + MARGIN;
+        let height = plane.caption() + LABEL + MARGIN;
         (width.ceil() as u32, height.ceil() as u32)
     }
 
@@ -226,11 +231,13 @@ impl Draw for EigenvaluePlot {
             pen::disk(area, at, DOT + RIM, rim)?;
             pen::disk(area, at, DOT, self.color(index))?;
         }
-        let (text, at) = match self.radius() {
-            Some(radius) => (format!("spectral radius {radius:.3}"), (SIDE - 6.0, 10.0)),
-            None => ("no finite eigenvalues".to_string(), (SIDE - 6.0, 10.0)),
+        let text = match self.radius() {
+            Some(radius) if radius == 0.0 => "spectral radius 0".to_string(),
+            Some(radius) if (1e-3..1e5).contains(&radius) => format!("spectral radius {radius:.3}"),
+            Some(radius) => format!("spectral radius {radius:.1e}"),
+            None => "no finite eigenvalues".to_string(),
         };
-        let at = (plane.corner.0 + at.0, plane.corner.1 + at.1);
+        let at = (plane.corner.0 + SIDE, plane.caption() + LABEL / 2.0);
         pen::text(area, &text, TICK, MUTED, at, Anchor::Right)
     }
 }
@@ -306,6 +313,9 @@ mod tests {
             .points("a", &huge)
             .to_svg()
             .unwrap();
-        assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
+        assert!(
+            svg.contains("spectral radius 1.0e299") && !svg.contains("NaN"),
+            "{svg}"
+        );
     }
 }

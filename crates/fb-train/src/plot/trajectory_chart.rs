@@ -43,7 +43,8 @@ impl TrajectoryChart {
     }
 
     /// The residuals: for each iteration, the first one first, those of the samples. Later iterations may have fewer, as
-    /// where samples stop early. What is not finite counts as larger than everything and leaves a gap where it is drawn.
+    /// where samples stop early. What is not finite counts as larger than everything: the band of all samples then reaches as
+    /// far up as anywhere, and a median that is not finite leaves a gap.
     #[must_use]
     pub fn residuals(mut self, by_iteration: &[Vec<f64>]) -> Self {
         self.residuals = by_iteration.to_vec();
@@ -120,13 +121,12 @@ impl TrajectoryChart {
         let iterations = || (1..).map(f64::from).zip(&sorted);
         let median = iterations().map(|(x, values)| (x, quantile(values, 0.5)));
         let half = iterations().map(|(x, v)| (x, quantile(v, 0.25), quantile(v, 0.75)));
-        let all = iterations().map(|(x, values)| {
-            let finite = values.iter().copied().filter(|value| value.is_finite());
-            (x, quantile(values, 0.0), finite.fold(f64::NAN, f64::max))
-        });
+        let finite = sorted.iter().flatten().filter(|value| value.is_finite());
+        let top = finite.fold(f64::NAN, |most, value| most.max(*value));
+        let all = iterations().map(|(x, v)| (x, quantile(v, 0.0), quantile(v, 1.0).min(top)));
         let name = match samples {
             1 => "the only sample".to_string(),
-            _ => format!("median of {samples} samples, in bands of half and all of them"),
+            _ => format!("median of {samples} samples (bands: half of them, all)"),
         };
         let mut panel = self.panel("residual").log_y().line(&name, median);
         if samples > 1 {
