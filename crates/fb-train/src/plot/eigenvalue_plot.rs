@@ -232,7 +232,7 @@ impl Draw for EigenvaluePlot {
             pen::disk(area, at, DOT, self.color(index))?;
         }
         let text = match self.radius() {
-            Some(radius) if radius == 0.0 => "spectral radius 0".to_string(),
+            Some(0.0) => "spectral radius 0".to_string(),
             Some(radius) if (1e-3..1e5).contains(&radius) => format!("spectral radius {radius:.3}"),
             Some(radius) => format!("spectral radius {radius:.1e}"),
             None => "no finite eigenvalues".to_string(),
