@@ -19,6 +19,7 @@ pub mod network;
 pub mod schedule;
 mod sequential;
 pub mod solver;
+pub mod spectrum;
 mod state;
 pub mod topology;
 
