@@ -1,5 +1,6 @@
 //! What a sweep leaves behind.
 
+use crate::tape::Tape;
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
 
@@ -19,23 +20,30 @@ use fb_tensor::{Float, Tensor};
 #[derive(Clone, Debug)]
 pub struct Gradients<F: Float = f32> {
     /// Sorted by falling index; `None` once taken.
-    by_leaf: Vec<(u32, Option<Tensor<F>>)>,
+    by_leaf: ByLeaf<F>,
     generation: u64,
+    /// Where the memory of the list goes in the end.
+    tape: Tape<F>,
 }
 
+/// Gradients by the index of their leaf.
+pub(crate) type ByLeaf<F> = Vec<(u32, Option<Tensor<F>>)>;
+
 impl<F: Float> Gradients<F> {
-    pub(crate) fn new(by_leaf: Vec<(u32, Option<Tensor<F>>)>, generation: u64) -> Self {
+    pub(crate) fn new(by_leaf: ByLeaf<F>, generation: u64, tape: Tape<F>) -> Self {
         debug_assert!(by_leaf.windows(2).all(|pair| pair[0].0 > pair[1].0));
         Self {
             by_leaf,
             generation,
+            tape,
         }
     }
 
     pub(crate) fn empty() -> Self {
         Self {
-            by_leaf: Vec::new(),
+            by_leaf: ByLeaf::new(),
             generation: 0,
+            tape: Tape::no_grad(),
         }
     }
 
@@ -72,5 +80,11 @@ impl<F: Float> Gradients<F> {
         self.by_leaf
             .binary_search_by(|(index, _)| node.index.cmp(index))
             .ok()
+    }
+}
+
+impl<F: Float> Drop for Gradients<F> {
+    fn drop(&mut self) {
+        self.tape.keep_gradients(std::mem::take(&mut self.by_leaf));
     }
 }

@@ -45,19 +45,17 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// A pass recorded on `tape`, in training mode; `key` and `step` name its random numbers.
     pub fn train(params: &'a Params<F>, tape: Tape<F>, key: Key, step: u64) -> Self {
-        Self {
-            key,
-            step,
-            ..Self::new(params, tape, Mode::Train)
-        }
+        let mut cx = Self::new(params, tape, Mode::Train);
+        (cx.key, cx.step) = (key, step);
+        cx
     }
 
     /// A pass in the given mode, recorded on `tape`.
     pub fn new(params: &'a Params<F>, tape: Tape<F>, mode: Mode) -> Self {
         Self {
             params,
+            leaves: tape.list(params.len()),
             tape,
-            leaves: vec![None; params.len()],
             detached: false,
             constants: Vec::new(),
             mode,
@@ -76,6 +74,14 @@ impl<'a, F: Float> Context<'a, F> {
     #[must_use]
     pub fn with_first_row(mut self, row: u64) -> Self {
         self.first_row = row;
+        self
+    }
+
+    /// Keeps updates of buffers in the memory of this list, which [`Context::take_buffer_updates`] hands back: for whoever
+    /// makes many steps. What it holds counts as updates.
+    #[must_use]
+    pub fn with_update_list(mut self, list: Vec<(ParamId, Tensor<F>)>) -> Self {
+        self.buffer_updates = list;
         self
     }
 
@@ -122,7 +128,7 @@ impl<'a, F: Float> Context<'a, F> {
     #[inline(never)]
     fn prepare_constant(&mut self, id: ParamId) {
         if self.constants.is_empty() {
-            self.constants = vec![None; self.leaves.len()];
+            self.constants = self.tape.list(self.leaves.len());
         }
         let (leaf, params) = (&self.leaves[id.index()], self.params);
         self.constants[id.index()].get_or_insert_with(|| match leaf {
@@ -268,5 +274,13 @@ impl<'a, F: Float> Context<'a, F> {
     /// Notes which iteration runs, from 1. Called by whoever runs loops.
     pub fn enter_iteration(&mut self, iteration: Option<usize>) {
         self.iteration = iteration;
+    }
+}
+
+/// The memory of the lists stays with the tape, so that a step like the one before allocates none.
+impl<F: Float> Drop for Context<'_, F> {
+    fn drop(&mut self) {
+        self.tape.keep_list(std::mem::take(&mut self.leaves));
+        self.tape.keep_list(std::mem::take(&mut self.constants));
     }
 }
