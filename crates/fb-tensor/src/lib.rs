@@ -63,7 +63,7 @@ pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 }
 
-pub use attention::{Attention, AttentionMask, KvCache};
+pub use attention::{Attention, AttentionDropout, AttentionMask, KvCache};
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};
 pub use error::{Error, Result};

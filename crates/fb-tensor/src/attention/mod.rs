@@ -1,11 +1,13 @@
 //! Attention: what a token takes from others, by how well its query meets their keys.
 
 mod cache;
+mod dropout;
 mod options;
 mod positions;
 mod rotary;
 
 pub use cache::KvCache;
+pub use dropout::AttentionDropout;
 pub use options::{Attention, AttentionMask};
 pub(crate) use rotary::rotary;
 
@@ -18,7 +20,8 @@ use crate::tensor::Tensor;
 const NAME: &str = "attention";
 
 impl<F: Float> Tensor<F> {
-    /// Scaled dot-product attention, `softmax(scale · q kᵀ + mask) v` for each head, of the queries `self`.
+    /// Scaled dot-product attention, `softmax(scale · q kᵀ + mask) v` for each head, of the queries `self`. With
+    /// [dropout](Attention::dropout), weights are silenced between the softmax and `v`.
     ///
     /// Scores are made and used tile by tile, so memory grows with the length of the sequence, not with its square.
     /// `kv_heads` may be a divisor of `heads`: then each head of keys and values serves `heads / kv_heads` neighbouring
@@ -140,10 +143,15 @@ pub(crate) fn forward<F: Float>(
     let [batch, heads, times, width] = [shape[0], shape[1], shape[2], shape[3]];
     let [queries, keys, values] = [queries, keys, values].map(in_lines);
     let mask = options.mask.as_ref().map(readable);
+    let rows = silenced_rows(options, batch);
     let mut log_sums = Tensor::zeros_of([batch, times, heads]);
     let output = Tensor::filled_by([batch, times, heads, width], |out| {
         if !out.is_empty() {
-            let problem = problem([&queries, &keys, &values], options, mask.as_ref());
+            let problem = problem(
+                [&queries, &keys, &values],
+                options,
+                (mask.as_ref(), rows.as_ref()),
+            );
             kernel::forward(&problem, out, log_sums.make_mut());
         }
     });
@@ -167,9 +175,14 @@ pub(crate) fn backward<F: Float>(
     if !gradient.is_empty() && wanted.contains(&true) {
         let [queries, keys, values] = tensors.map(in_lines);
         let mask = options.mask.as_ref().map(readable);
+        let rows = silenced_rows(options, queries.dim(0));
         let (output, gradient) = (in_lines(forward.output), in_lines(gradient));
         let log_sums = forward.log_sums.unsqueeze(3);
-        let problem = problem([&queries, &keys, &values], options, mask.as_ref());
+        let problem = problem(
+            [&queries, &keys, &values],
+            options,
+            (mask.as_ref(), rows.as_ref()),
+        );
         let saved = Saved {
             output: lines_of(&output),
             log_sums: lines_of(&log_sums),
@@ -225,6 +238,9 @@ fn check<F: Float>([q, k, v]: [&Tensor<F>; 3], options: &Attention<F>) -> Result
     if [v_batch, v_heads, v_keys] != [batch, kv_heads, keys] {
         return Err(misfit(k, v, "there is one value for each key"));
     }
+    if let Some(dropout) = &options.dropout {
+        dropout.check()?;
+    }
     if let Some(mask) = &options.mask {
         let (mask, scores) = (mask.shape(), count([batch, heads, queries, keys])?);
         let fits = mask
@@ -262,6 +278,12 @@ fn in_lines<F: Float>(t: &Tensor<F>) -> Tensor<F> {
     })
 }
 
+/// What the randomness of each row of the batch starts from, if there is any.
+fn silenced_rows<F: Float>(options: &Attention<F>, batch: usize) -> Option<Tensor<i64>> {
+    let dropout = options.dropout.filter(AttentionDropout::is_on)?;
+    Some(dropout.rows(batch))
+}
+
 /// A mask whose last axis runs in steps of 0 or 1.
 fn readable<F: Float>(mask: &AttentionMask<F>) -> AttentionMask<F> {
     fn copied<T: Element>(t: &Tensor<T>) -> Tensor<T> {
@@ -293,7 +315,7 @@ fn lines_of<F: Float>(t: &Tensor<F>) -> Heads<'_, F> {
 fn problem<'a, F: Float>(
     [queries, keys, values]: [&'a Tensor<F>; 3],
     options: &Attention<F>,
-    mask: Option<&'a AttentionMask<F>>,
+    (mask, rows): (Option<&'a AttentionMask<F>>, Option<&'a Tensor<i64>>),
 ) -> Problem<'a, F> {
     fn pairs<T: Element>(t: &Tensor<T>, scores: Shape) -> Pairs<'_, T> {
         let layout = t.layout().broadcast_to(scores);
@@ -317,5 +339,9 @@ fn problem<'a, F: Float>(
             Some(AttentionMask::Allow(t)) => Mask::Allow(pairs(t, scores())),
             Some(AttentionMask::Add(t)) => Mask::Add(pairs(t, scores())),
         },
+        silence: options
+            .dropout
+            .zip(rows)
+            .map(|(dropout, rows)| dropout.silence(rows)),
     }
 }
