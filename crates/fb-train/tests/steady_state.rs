@@ -58,7 +58,10 @@ fn texts(blocks: &[TransformerBlock]) -> Model {
         .iter()
         .enumerate()
         .fold(declared, |network, (i, block)| {
-            network.layer(format!("block{i}"), block.dropout(0.1))
+            network.layer(
+                format!("block{i}"),
+                block.dropout(0.1).attention_dropout(0.1),
+            )
         });
     compiled(
         declared

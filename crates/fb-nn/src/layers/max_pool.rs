@@ -27,13 +27,17 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
-    transparent,
+    deny_unknown_fields,
     bound(
         serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
         deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
     )
 )]
-pub struct MaxPool<const D: usize>(PoolOptions<D>);
+pub struct MaxPool<const D: usize> {
+    window: [usize; D],
+    stride: [usize; D],
+    padding: Padding<D>,
+}
 
 /// The largest number under a window that moves over time.
 pub type MaxPool1d = MaxPool<1>;
@@ -44,19 +48,23 @@ pub type MaxPool2d = MaxPool<2>;
 impl<const D: usize> MaxPool<D> {
     /// Windows of this size, side by side.
     pub fn new(window: [usize; D]) -> Self {
-        Self(PoolOptions::new(window))
+        Self {
+            window,
+            stride: window,
+            padding: Padding::Valid,
+        }
     }
 
     /// How far the window moves from one output to the next.
     #[must_use]
     pub fn stride(self, stride: [usize; D]) -> Self {
-        Self(self.0.stride(stride))
+        Self { stride, ..self }
     }
 
     /// How far the window may leave the input.
     #[must_use]
     pub fn padding(self, padding: Padding<D>) -> Self {
-        Self(self.0.padding(padding))
+        Self { padding, ..self }
     }
 
     fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
@@ -64,22 +72,22 @@ impl<const D: usize> MaxPool<D> {
         Var<F>: Axes<F, D>,
     {
         let (input, _) = axes::input::<F, D>(scope, kind, inputs)?;
+        let options = PoolOptions::new(self.window)
+            .stride(self.stride)
+            .padding(self.padding);
         let output = axes::output(
             scope,
             kind,
             input,
             "a window, stride and padding that fit",
             "a smaller window, or a padding",
-            |none| Var::try_pool(none, &self.0),
+            |none| Var::try_pool(none, &options),
         )?;
         Ok(Built {
-            module: simple(MaxPoolModule {
-                options: self.0,
-                input,
-            }),
+            module: simple(MaxPoolModule { options, input }),
             output: Spec::float(output),
             sum: None,
-            description: format!("{kind} {}", axes::extents(&self.0.window)),
+            description: format!("{kind} {}", axes::extents(&self.window)),
         })
     }
 }

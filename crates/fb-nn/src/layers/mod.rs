@@ -27,6 +27,7 @@ mod feed_forward;
 mod flatten;
 mod global_pool;
 mod group_norm;
+mod growing;
 mod layer_norm;
 mod max_pool;
 mod misfit;
