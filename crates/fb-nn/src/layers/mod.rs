@@ -32,6 +32,7 @@ mod layer_norm;
 mod max_pool;
 mod misfit;
 mod norm;
+mod pooling;
 mod positions;
 mod projection;
 mod reshape;
