@@ -1,8 +1,9 @@
 //! What a sweep leaves behind.
 
-use crate::tape::Tape;
+use crate::tape::Recording;
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
+use std::sync::Weak;
 
 /// The gradients of the leaves of a tape, looked up by variable; each is contiguous.
 ///
@@ -22,15 +23,15 @@ pub struct Gradients<F: Float = f32> {
     /// Sorted by falling index; `None` once taken.
     by_leaf: ByLeaf<F>,
     generation: u64,
-    /// Where the memory of the list goes in the end.
-    tape: Tape<F>,
+    /// Where the memory of the list goes in the end, if it is still there: what is recorded must not stay for it.
+    tape: Weak<Recording<F>>,
 }
 
 /// Gradients by the index of their leaf.
 pub(crate) type ByLeaf<F> = Vec<(u32, Option<Tensor<F>>)>;
 
 impl<F: Float> Gradients<F> {
-    pub(crate) fn new(by_leaf: ByLeaf<F>, generation: u64, tape: Tape<F>) -> Self {
+    pub(crate) fn new(by_leaf: ByLeaf<F>, generation: u64, tape: Weak<Recording<F>>) -> Self {
         debug_assert!(by_leaf.windows(2).all(|pair| pair[0].0 > pair[1].0));
         Self {
             by_leaf,
@@ -43,7 +44,7 @@ impl<F: Float> Gradients<F> {
         Self {
             by_leaf: ByLeaf::new(),
             generation: 0,
-            tape: Tape::no_grad(),
+            tape: Weak::new(),
         }
     }
 
@@ -85,6 +86,8 @@ impl<F: Float> Gradients<F> {
 
 impl<F: Float> Drop for Gradients<F> {
     fn drop(&mut self) {
-        self.tape.keep_gradients(std::mem::take(&mut self.by_leaf));
+        if let Some(tape) = self.tape.upgrade() {
+            tape.keep_gradients(std::mem::take(&mut self.by_leaf));
+        }
     }
 }

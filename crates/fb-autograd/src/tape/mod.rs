@@ -8,12 +8,13 @@ mod recording;
 mod sweep;
 
 pub(crate) use node_ref::NodeRef;
+pub(crate) use recording::Recording;
 pub(crate) use sweep::Sweep;
 
-use crate::gradients::{ByLeaf, Gradients};
+use crate::gradients::Gradients;
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
-use recording::{Nodes, Recording};
+use recording::Nodes;
 use std::fmt;
 use std::sync::Arc;
 
@@ -182,18 +183,6 @@ impl<F: Float> Tape<F> {
                 let place = &mut spare.vars[smaller];
                 if place.capacity() < list.capacity() {
                     *place = list;
-                }
-            });
-        }
-    }
-
-    /// Drops what is left of gradients and keeps the memory of their list for the next sweep.
-    pub(crate) fn keep_gradients(&self, mut by_leaf: ByLeaf<F>) {
-        by_leaf.clear();
-        if let Some(tape) = &self.recording {
-            tape.keep(|spare| {
-                if spare.by_leaf.capacity() < by_leaf.capacity() {
-                    spare.by_leaf = by_leaf;
                 }
             });
         }

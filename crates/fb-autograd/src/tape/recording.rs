@@ -1,6 +1,6 @@
 //! What is recorded, behind its lock.
 
-use super::{Node, Sweep, Tape};
+use super::{Node, Sweep};
 use crate::gradients::{ByLeaf, Gradients};
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// The shared part of a tape.
-pub(super) struct Recording<F: Float> {
+pub(crate) struct Recording<F: Float> {
     nodes: Mutex<Nodes<F>>,
     /// The address of the thread that is sweeping, or 0: a gradient function that used its own tape would wait for
     /// ever, and is told instead.
@@ -106,6 +106,16 @@ impl<F: Float> Recording<F> {
         }
     }
 
+    /// Drops what is left of gradients and keeps the memory of their list for the next sweep.
+    pub(crate) fn keep_gradients(&self, mut by_leaf: ByLeaf<F>) {
+        by_leaf.clear();
+        self.keep(|spare| {
+            if spare.by_leaf.capacity() < by_leaf.capacity() {
+                spare.by_leaf = by_leaf;
+            }
+        });
+    }
+
     /// The gradients of what `seed` adds, by every leaf.
     #[track_caller]
     pub(super) fn gradients(
@@ -124,10 +134,7 @@ impl<F: Float> Recording<F> {
         let generation = nodes.generation;
         nodes.scratch = Some(sweep);
         drop(nodes);
-        let tape = Tape {
-            recording: Some(self.clone()),
-        };
-        Gradients::new(by_leaf, generation, tape)
+        Gradients::new(by_leaf, generation, Arc::downgrade(self))
     }
 
     /// The gradients of what `seed` adds, by each of the nodes that `wrt` names.

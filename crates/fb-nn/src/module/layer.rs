@@ -180,7 +180,7 @@ impl<F: Float> Scope<F> {
     /// A parameter that a layer before this one [shares](Scope::share) as what `role` says, by its full name.
     pub fn shared(&self, full_name: &str, role: &str) -> Option<(ParamId, Shape)> {
         let id = self.params.id(full_name)?;
-        let found = self.shared.iter().any(|&shared| shared == (id, role));
+        let found = self.shared.contains(&(id, role));
         found.then(|| (id, *self.params.get(id).value.shape()))
     }
 
