@@ -10,6 +10,7 @@
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
 //! | sequences | [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
+//! | several values together | [`Add`], [`Multiply`], [`Concat`], [`GatedMix`], [`Film`] |
 
 mod activation;
 mod adaptive_pool;
@@ -30,6 +31,7 @@ mod group_norm;
 mod growing;
 mod layer_norm;
 mod max_pool;
+mod merge;
 mod misfit;
 mod norm;
 mod pooling;
@@ -60,6 +62,7 @@ pub use global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
+pub use merge::{Add, Concat, Film, GatedMix, Multiply};
 pub use positions::{LearnedPositions, SinusoidalPositions};
 pub use reshape::Reshape;
 pub use residual::Residual;
@@ -75,11 +78,13 @@ use crate::registry::Registry;
 pub(crate) fn register(registry: &mut Registry) {
     registry
         .register_layer::<Activation>()
+        .register_layer::<Add>()
         .register_layer::<AdaptiveAvgPool2d>()
         .register_layer::<AdaptiveMaxPool2d>()
         .register_layer::<AvgPool1d>()
         .register_layer::<AvgPool2d>()
         .register_layer::<BatchNorm>()
+        .register_layer::<Concat>()
         .register_layer::<Conv1d>()
         .register_layer::<Conv2d>()
         .register_layer::<ConvTranspose1d>()
@@ -89,7 +94,9 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<Dropout>()
         .register_layer::<Embedding>()
         .register_layer::<FeedForward>()
+        .register_layer::<Film>()
         .register_layer::<Flatten>()
+        .register_layer::<GatedMix>()
         .register_layer::<GlobalAvgPool>()
         .register_layer::<GlobalMaxPool>()
         .register_layer::<GroupNorm>()
@@ -98,6 +105,7 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<MaxPool1d>()
         .register_layer::<MaxPool2d>()
         .register_layer::<MultiHeadAttention>()
+        .register_layer::<Multiply>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()
         .register_layer::<Resize>()
