@@ -30,8 +30,9 @@ fn heads([batch, heads, time, width]: [usize; 4], name: &str) -> Tensor {
     x.permute(&[0, 2, 1, 3])
 }
 
-fn options(causal: bool, dropout: f64) -> Attention {
-    let options = Attention::new().dropout(AttentionDropout::new(dropout, Key::new(2), 0));
+fn options(batch: usize, causal: bool, dropout: f64) -> Attention {
+    let rows = (0..batch).map(|row| row as u64);
+    let options = Attention::new().dropout(AttentionDropout::new(dropout, Key::new(2), 0, rows));
     if causal { options.causal() } else { options }
 }
 
@@ -50,7 +51,7 @@ fn passes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("attention");
     for (shape, causal, dropout) in SHAPES {
         let [q, k, v, g] = ["q", "k", "v", "g"].map(|name| heads(shape, name));
-        let options = options(causal, dropout);
+        let options = options(shape[0], causal, dropout);
         let pairs = shape[0] * shape[1] * shape[2] * shape[2] / if causal { 2 } else { 1 };
         group.throughput(Throughput::Elements((4 * pairs * shape[3]) as u64));
         let id = BenchmarkId::new("forward", name(shape, causal, dropout));

@@ -143,15 +143,10 @@ pub(crate) fn forward<F: Float>(
     let [batch, heads, times, width] = [shape[0], shape[1], shape[2], shape[3]];
     let [queries, keys, values] = [queries, keys, values].map(in_lines);
     let mask = options.mask.as_ref().map(readable);
-    let rows = silenced_rows(options, batch);
     let mut log_sums = Tensor::zeros_of([batch, times, heads]);
     let output = Tensor::filled_by([batch, times, heads, width], |out| {
         if !out.is_empty() {
-            let problem = problem(
-                [&queries, &keys, &values],
-                options,
-                (mask.as_ref(), rows.as_ref()),
-            );
+            let problem = problem([&queries, &keys, &values], options, mask.as_ref());
             kernel::forward(&problem, out, log_sums.make_mut());
         }
     });
@@ -175,14 +170,9 @@ pub(crate) fn backward<F: Float>(
     if !gradient.is_empty() && wanted.contains(&true) {
         let [queries, keys, values] = tensors.map(in_lines);
         let mask = options.mask.as_ref().map(readable);
-        let rows = silenced_rows(options, queries.dim(0));
         let (output, gradient) = (in_lines(forward.output), in_lines(gradient));
         let log_sums = forward.log_sums.unsqueeze(3);
-        let problem = problem(
-            [&queries, &keys, &values],
-            options,
-            (mask.as_ref(), rows.as_ref()),
-        );
+        let problem = problem([&queries, &keys, &values], options, mask.as_ref());
         let saved = Saved {
             output: lines_of(&output),
             log_sums: lines_of(&log_sums),
@@ -239,7 +229,7 @@ fn check<F: Float>([q, k, v]: [&Tensor<F>; 3], options: &Attention<F>) -> Result
         return Err(misfit(k, v, "there is one value for each key"));
     }
     if let Some(dropout) = &options.dropout {
-        dropout.check()?;
+        dropout.check(batch)?;
     }
     if let Some(mask) = &options.mask {
         let (mask, scores) = (mask.shape(), count([batch, heads, queries, keys])?);
@@ -278,12 +268,6 @@ fn in_lines<F: Float>(t: &Tensor<F>) -> Tensor<F> {
     })
 }
 
-/// What the randomness of each row of the batch starts from, if there is any.
-fn silenced_rows<F: Float>(options: &Attention<F>, batch: usize) -> Option<Tensor<i64>> {
-    let dropout = options.dropout.filter(AttentionDropout::is_on)?;
-    Some(dropout.rows(batch))
-}
-
 /// A mask whose last axis runs in steps of 0 or 1.
 fn readable<F: Float>(mask: &AttentionMask<F>) -> AttentionMask<F> {
     fn copied<T: Element>(t: &Tensor<T>) -> Tensor<T> {
@@ -314,8 +298,8 @@ fn lines_of<F: Float>(t: &Tensor<F>) -> Heads<'_, F> {
 /// The kernels' view of checked operands.
 fn problem<'a, F: Float>(
     [queries, keys, values]: [&'a Tensor<F>; 3],
-    options: &Attention<F>,
-    (mask, rows): (Option<&'a AttentionMask<F>>, Option<&'a Tensor<i64>>),
+    options: &'a Attention<F>,
+    mask: Option<&'a AttentionMask<F>>,
 ) -> Problem<'a, F> {
     fn pairs<T: Element>(t: &Tensor<T>, scores: Shape) -> Pairs<'_, T> {
         let layout = t.layout().broadcast_to(scores);
@@ -341,7 +325,8 @@ fn problem<'a, F: Float>(
         },
         silence: options
             .dropout
-            .zip(rows)
-            .map(|(dropout, rows)| dropout.silence(rows)),
+            .as_ref()
+            .filter(|dropout| dropout.is_on())
+            .map(AttentionDropout::silence),
     }
 }

@@ -101,13 +101,15 @@ impl Case {
             scale: self.scale,
             causal: self.causal,
             mask,
-            dropout: self.dropout.map(dropout),
+            dropout: self.dropout.map(|rate| dropout(rate, self.batch)),
         }
     }
 }
 
-fn dropout(rate: f64) -> AttentionDropout {
-    AttentionDropout::new(rate, Key::new(5).fold("weights"), 11).first_row(3)
+/// For rows number 3, 4, …
+fn dropout(rate: f64, batch: usize) -> AttentionDropout {
+    let rows = (0..batch).map(|row| 3 + row as u64);
+    AttentionDropout::new(rate, Key::new(5).fold("weights"), 11, rows)
 }
 
 /// The weights by the definition, in double precision: `None` where a key is not seen.
@@ -141,8 +143,9 @@ fn scores(q: &Tensor, k: &Tensor, options: &Attention, at: [usize; 3]) -> Vec<Op
 fn naive(q: &Tensor, k: &Tensor, v: &Tensor, options: &Attention, g: &Tensor) -> [Tensor<f64>; 4] {
     let mut results = [g, q, k, v].map(|t| Tensor::<f64>::zeros_of(*t.shape()));
     let (group, width) = (q.dim(1) / k.dim(1), q.dim(3));
-    let shape = [q.dim(0), q.dim(1), q.dim(2), k.dim(2)];
-    let factors = options.dropout.map(|dropout| dropout.factors::<f64>(shape));
+    let shape = [q.dim(1), q.dim(2), k.dim(2)];
+    let factors = options.dropout.as_ref();
+    let factors = factors.map(|dropout| dropout.factors::<f64>(shape));
     let scale = options.scale.unwrap_or(1.0 / (width.max(1) as f64).sqrt());
     let place = |t: &Tensor, at: [usize; 4]| {
         at.iter()
@@ -304,7 +307,7 @@ fn threads_do_not_change_the_bits() {
             heads(kv, "v"),
             heads(shape, "g"),
         );
-        let options = Attention::new().causal().dropout(dropout(0.3));
+        let options = Attention::new().causal().dropout(dropout(0.3, shape[0]));
         let run = || run(&q, &k, &v, &options, &g);
         let alone = with_threads(1, run);
         for count in [2, 4] {
@@ -353,7 +356,7 @@ fn a_query_that_sees_nothing_gives_zeros_and_takes_no_gradient() {
 #[test]
 fn what_dropout_silences_is_random_in_every_direction() {
     let shape = [4, 4, 64, 200];
-    let factors: Tensor<f64> = dropout(0.25).factors(shape);
+    let factors: Tensor<f64> = dropout(0.25, shape[0]).factors([shape[1], shape[2], shape[3]]);
     let kept = 1.0 / 0.75;
     assert!(factors.iter().all(|x| x == 0.0 || x == kept));
     // Centred, so that products of neighbours have the mean 0 if they know nothing of each other.
@@ -361,8 +364,7 @@ fn what_dropout_silences_is_random_in_every_direction() {
     let pairs = |a: Tensor<f64>, b: Tensor<f64>| (a * b).mean().abs();
     let bound = 4.0 * 0.1875 / (shape.iter().product::<usize>() as f64 / 2.0).sqrt();
     assert!(noise.mean().abs() < bound);
-    for axis in 0..4 {
-        let end = shape[axis];
+    for (axis, end) in shape.into_iter().enumerate() {
         for distance in [1, 2, 3].into_iter().filter(|&distance| distance < end) {
             let found = pairs(
                 noise.slice(axis, distance..end),
@@ -374,21 +376,21 @@ fn what_dropout_silences_is_random_in_every_direction() {
             );
         }
     }
-    let other = |dropout: AttentionDropout| dropout.factors::<f64>([1, 1, 8, 8]);
-    let step = |step| AttentionDropout::new(0.25, Key::new(5).fold("weights"), step).first_row(3);
-    assert_eq!(other(step(11)), other(dropout(0.25)));
-    assert_ne!(other(step(12)), other(dropout(0.25)));
-    assert_eq!(
-        dropout(0.25).factors::<f64>([2, 1, 8, 8]).slice(0, 1..2),
-        other(dropout(0.25).first_row(4)),
-        "rows keep their numbers however batches are cut"
-    );
+    let other = |step, row| {
+        let key = Key::new(5).fold("weights");
+        AttentionDropout::new(0.25, key, step, [row].into_iter()).factors::<f64>([1, 8, 8])
+    };
+    let two = dropout(0.25, 2).factors::<f64>([1, 8, 8]);
+    assert_eq!(other(11, 3), two.slice(0, 0..1));
+    assert_eq!(other(11, 4), two.slice(0, 1..2), "however batches are cut");
+    assert_ne!(other(11, 3), other(11, 4));
+    assert_ne!(other(12, 3), other(11, 3));
 }
 
 #[test]
 fn dropout_rates_are_shares() {
     let q = heads([1, 1, 2, 4], "q");
-    let with = |rate| q.try_attention(&q, &q, &Attention::new().dropout(dropout(rate)));
+    let with = |rate| q.try_attention(&q, &q, &Attention::new().dropout(dropout(rate, 1)));
     for rate in [1.0, -0.1, f64::NAN] {
         assert_eq!(
             with(rate).unwrap_err().to_string(),
@@ -398,6 +400,11 @@ fn dropout_rates_are_shares() {
             )
         );
     }
+    let of_three = Attention::new().dropout(dropout(0.1, 3));
+    assert_eq!(
+        q.try_attention(&q, &q, &of_three).unwrap_err().to_string(),
+        "attention: dropout was made for 3 rows, but the batch has 1"
+    );
     assert_eq!(with(0.0).unwrap(), q.attention(&q, &q, &Attention::new()));
     let nearly = 1.0 - f64::EPSILON;
     assert!(with(nearly).unwrap().iter().all(|x| x == 0.0));

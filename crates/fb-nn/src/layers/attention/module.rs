@@ -130,8 +130,8 @@ impl<F: Float> AttentionModule<F> {
         }
         if self.dropout > 0.0 && cx.mode() == Mode::Train {
             let key = cx.inside("weights", |cx| cx.key());
-            let dropout = AttentionDropout::new(self.dropout, key, cx.step());
-            options = options.dropout(dropout.first_row(cx.first_row()));
+            let rows = (0..batch).map(|row| cx.row(row));
+            options = options.dropout(AttentionDropout::new(self.dropout, key, cx.step(), rows));
         }
         let y = q.try_attention(k, v, &options)?;
         let all = heads * y.dims()[3];
