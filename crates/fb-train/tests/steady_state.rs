@@ -70,17 +70,18 @@ fn texts(blocks: &[TransformerBlock]) -> Model {
     )
 }
 
-/// So many layers with a weight, a bias, a norm's two parameters and its two running statistics each, and a loop.
+/// A chain of so many layers with a weight, a bias, a norm's two parameters and its two running statistics each, in a loop.
 fn deep(layers: usize) -> Model {
-    let declared = (0..layers).fold(Sequential::input([16]), |network, i| {
-        network
+    let chain = (0..layers).fold(Residual::new(), |chain, i| {
+        chain
             .layer(format!("dense{i}"), Dense::new(16))
             .layer(format!("norm{i}"), BatchNorm::new())
     });
     compiled(
-        declared
+        Sequential::input([16])
+            .layer("chain", chain)
             .layer("output", Dense::new(10))
-            .feedback("output", "dense0")
+            .feedback("output", "chain")
             .schedule(Unroll::iterations(2)),
     )
 }
