@@ -279,10 +279,25 @@ impl<'a, F: Float> Context<'a, F> {
         result
     }
 
-    /// A context of the same kind (mode, random numbers, place) for other parameters and another tape: for
-    /// computing a part of a pass again.
-    pub(crate) fn again<'b>(&self, params: &'b Params<F>, tape: Tape<F>) -> Context<'b, F> {
-        Context {
+    /// What it takes to compute a part of the pass again later: for gradient strategies that keep less than they need.
+    pub fn replay(&self) -> Replay<F> {
+        let Variables {
+            leaves, constants, ..
+        } = &self.variables;
+        let made = leaves
+            .iter()
+            .zip(constants.iter().map(Some).chain(std::iter::repeat(None)));
+        let used = self
+            .params
+            .iter()
+            .zip(made)
+            .filter_map(|((id, _), (leaf, constant))| {
+                let value = leaf.as_ref().or_else(|| constant?.as_ref())?;
+                Some((id, value.tensor().clone()))
+            });
+        Replay {
+            used: used.collect(),
+            params: self.params.clone(),
             mode: self.mode,
             key: self.key,
             step: self.step,
@@ -290,8 +305,6 @@ impl<'a, F: Float> Context<'a, F> {
             draws: self.draws,
             rows: self.rows.clone(),
             layer: self.layer.clone(),
-            iteration: self.iteration,
-            ..Context::new(params, tape, self.mode)
         }
     }
 
@@ -362,5 +375,50 @@ impl<'a, F: Float> Context<'a, F> {
     /// Notes which iteration runs, from 1. Called by whoever runs loops.
     pub fn enter_iteration(&mut self, iteration: Option<usize>) {
         self.iteration = iteration;
+    }
+}
+
+/// A pass that can be gone through again: its parameters and random numbers as they were, on tapes of its own.
+#[derive(Clone, Debug)]
+pub struct Replay<F: Float> {
+    /// The parameters that layers have asked for, with the values that they got.
+    used: Vec<(ParamId, Tensor<F>)>,
+    params: Params<F>,
+    mode: Mode,
+    key: Key,
+    step: u64,
+    first_row: u64,
+    draws: bool,
+    rows: Option<Arc<[usize]>>,
+    layer: String,
+}
+
+impl<F: Float> Replay<F> {
+    /// The parameters that layers had asked for.
+    pub fn used(&self) -> impl ExactSizeIterator<Item = ParamId> {
+        self.used.iter().map(|(id, _)| *id)
+    }
+
+    /// A context with leaves of `tape` for the parameters that were used, and those leaves in the order of
+    /// [`used`](Self::used). With [`Tape::no_grad`] they are constants.
+    ///
+    /// What layers do with buffers in it is forgotten: they did it in the pass itself.
+    pub fn context(&self, tape: &Tape<F>) -> (Context<'_, F>, Vec<Var<F>>) {
+        let mut cx = Context {
+            key: self.key,
+            step: self.step,
+            first_row: self.first_row,
+            draws: self.draws,
+            rows: self.rows.clone(),
+            layer: self.layer.clone(),
+            ..Context::new(&self.params, tape.clone(), self.mode)
+        };
+        let leaves = self.used.iter().map(|(id, value)| {
+            let leaf = tape.leaf(value.clone());
+            cx.bind(*id, leaf.clone());
+            leaf
+        });
+        let leaves = leaves.collect();
+        (cx, leaves)
     }
 }

@@ -15,10 +15,21 @@
 //! was really used is reported; a strategy that cannot serve a schedule is an error, never another strategy.
 
 mod bptt;
+mod checkpointed;
+mod deep_supervision;
+mod flat;
 mod last_k;
+mod phantom;
+mod rtrl;
+mod truncated;
 
 pub use bptt::Bptt;
+pub use checkpointed::{Checkpointed, Checkpoints};
+pub use deep_supervision::{DeepSupervision, SegmentWeights, Segments};
 pub use last_k::LastK;
+pub use phantom::Phantom;
+pub use rtrl::Rtrl;
+pub use truncated::Truncated;
 
 use super::state::State;
 use crate::error::{Error, Result};
@@ -85,11 +96,19 @@ pub struct Read<F: Float> {
 
 /// What the ticks of a loop gave.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Unrolled<F: Float> {
     /// What was read at each tick that was wanted.
     pub reads: Vec<Read<F>>,
     /// The state after the last tick.
     pub state: State<F>,
+}
+
+impl<F: Float> Unrolled<F> {
+    /// What was read, and the state after the last tick.
+    pub fn new(reads: Vec<Read<F>>, state: State<F>) -> Self {
+        Self { reads, state }
+    }
 }
 
 /// A way to take the gradient of a loop.
@@ -130,6 +149,17 @@ pub trait GradientStrategy<F: Float>: Debug + Send + Sync {
         true
     }
 
+    /// Whether it is for loops that come to rest: along a sequence it serves the loop at each step then, and the gradient
+    /// flows through all steps.
+    fn is_for_equilibria(&self) -> bool {
+        false
+    }
+
+    /// How training is cut into segments, each with a loss and an optimizer step of its own; not at all without it.
+    fn segments(&self) -> Option<Segments> {
+        None
+    }
+
     /// Whether [`records`](Self::records) says all: the ticks run one after another, each recorded or not. Schedules that
     /// look at each tick need that.
     fn by_tick(&self) -> bool {
@@ -164,7 +194,7 @@ pub trait GradientStrategy<F: Float>: Debug + Send + Sync {
             }
         }
         cx.enter_iteration(None);
-        Ok(Unrolled { reads, state })
+        Ok(Unrolled::new(reads, state))
     }
 
     /// Gives a loop that has come to rest in `state`, a constant, its gradient.

@@ -419,15 +419,22 @@ fn misfit<F: Float>(
     }
 }
 
-/// How the loop inside each step of a sequence runs.
-pub(super) fn inner<F: Float>(
+/// The strategy along the steps of a sequence, and how the loop inside each step runs. A strategy for loops that come to
+/// rest serves inside; any other goes along the steps, and each step is differentiated as a whole.
+pub(super) fn along_steps<F: Float>(
     wiring: &Arc<Wiring<F>>,
     rule: &Rule,
-    strategy: &Arc<dyn GradientStrategy<F>>,
-) -> Inner<F> {
-    Inner {
+    strategy: Arc<dyn GradientStrategy<F>>,
+) -> (Arc<dyn GradientStrategy<F>>, Inner<F>) {
+    let whole: Arc<dyn GradientStrategy<F>> = Arc::new(Bptt);
+    let (along, inside) = match strategy.is_for_equilibria() {
+        true => (whole, strategy),
+        false => (strategy, whole),
+    };
+    let inner = Inner {
         wiring: wiring.clone(),
         rule: rule.inner().clone(),
-        strategy: strategy.clone(),
-    }
+        strategy: inside,
+    };
+    (along, inner)
 }

@@ -46,7 +46,8 @@ pub(super) fn run<F: Float>(
             *sum = unfolded;
         }
     }
-    let inner = run::inner(wiring, rule, &strategy);
+    let kind = strategy.kind();
+    let (strategy, inner) = run::along_steps(wiring, rule, strategy);
     let mut runner = Runner::new(wiring.clone(), body.clone(), Some(inner), &values);
     let state = runner.begin(cx, state)?;
     let done = strategy.unroll(&mut runner, cx, state, time, Wanted::Every)?;
@@ -54,7 +55,7 @@ pub(super) fn run<F: Float>(
         *slot = fold(slot);
     }
     let done = together(done);
-    let run = wiring.after(cx, &mut values, done, time, strategy.kind())?;
+    let run = wiring.after(cx, &mut values, done, time, kind)?;
     Ok(run.map_outputs(|value| unfold(value, batch, time)))
 }
 
@@ -80,10 +81,7 @@ fn together<F: Float>(done: Unrolled<F>) -> Unrolled<F> {
     let values = (0..slots)
         .map(|slot| fold(&stack(done.reads.iter().map(|read| &read.values[slot]))))
         .collect();
-    Unrolled {
-        reads: vec![Read { values, recorded }],
-        state: done.state,
-    }
+    Unrolled::new(vec![Read { values, recorded }], done.state)
 }
 
 /// Values of all steps along a new axis behind the batch.
