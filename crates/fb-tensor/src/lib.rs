@@ -68,7 +68,7 @@ pub mod vectors {
     pub use crate::kernels::vectors::{combine, distance, dot_pairs, dots, mix, secant};
 }
 
-pub use attention::{Attention, AttentionMask, KvCache};
+pub use attention::{Attention, AttentionDropout, AttentionMask, KvCache};
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};
 pub use error::{Error, Result};

@@ -20,13 +20,9 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Context<'a, F: Float> {
     params: &'a Params<F>,
-    tape: Tape<F>,
-    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
-    leaves: Vec<Option<Var<F>>>,
+    variables: Variables<F>,
     /// Whether parameters are handed out as constants for now.
     detached: bool,
-    /// The constants that stand for parameters then; empty until the first is asked for.
-    constants: Vec<Option<Var<F>>>,
     mode: Mode,
     key: Key,
     step: u64,
@@ -42,6 +38,24 @@ pub struct Context<'a, F: Float> {
     buffer_updates: Vec<(ParamId, Tensor<F>)>,
 }
 
+/// Parameters as variables of a tape.
+#[derive(Debug)]
+struct Variables<F: Float> {
+    tape: Tape<F>,
+    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
+    leaves: Vec<Option<Var<F>>>,
+    /// The constants that stand for parameters while they are detached; empty until the first is asked for.
+    constants: Vec<Option<Var<F>>>,
+}
+
+/// The memory of the lists stays with the tape, so that a step like the one before allocates none.
+impl<F: Float> Drop for Variables<F> {
+    fn drop(&mut self) {
+        self.tape.keep_list(std::mem::take(&mut self.leaves));
+        self.tape.keep_list(std::mem::take(&mut self.constants));
+    }
+}
+
 impl<'a, F: Float> Context<'a, F> {
     /// A pass without gradients, in evaluation mode.
     pub fn eval(params: &'a Params<F>) -> Self {
@@ -50,21 +64,21 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// A pass recorded on `tape`, in training mode; `key` and `step` name its random numbers.
     pub fn train(params: &'a Params<F>, tape: Tape<F>, key: Key, step: u64) -> Self {
-        Self {
-            key,
-            step,
-            ..Self::new(params, tape, Mode::Train)
-        }
+        let mut cx = Self::new(params, tape, Mode::Train);
+        (cx.key, cx.step) = (key, step);
+        cx
     }
 
     /// A pass in the given mode, recorded on `tape`.
     pub fn new(params: &'a Params<F>, tape: Tape<F>, mode: Mode) -> Self {
         Self {
             params,
-            tape,
-            leaves: vec![None; params.len()],
+            variables: Variables {
+                leaves: tape.list(params.len()),
+                constants: Vec::new(),
+                tape,
+            },
             detached: false,
-            constants: Vec::new(),
             mode,
             key: Key::new(0),
             step: 0,
@@ -83,6 +97,14 @@ impl<'a, F: Float> Context<'a, F> {
     #[must_use]
     pub fn with_first_row(mut self, row: u64) -> Self {
         self.first_row = row;
+        self
+    }
+
+    /// Keeps updates of buffers in the memory of this list, which [`Context::take_buffer_updates`] hands back: for whoever
+    /// makes many steps. What it holds counts as updates.
+    #[must_use]
+    pub fn with_update_list(mut self, list: Vec<(ParamId, Tensor<F>)>) -> Self {
+        self.buffer_updates = list;
         self
     }
 
@@ -124,7 +146,7 @@ impl<'a, F: Float> Context<'a, F> {
     pub fn prepare(&mut self, id: ParamId) {
         if self.detached {
             self.prepare_constant(id);
-        } else if self.leaves[id.index()].is_none() {
+        } else if self.variables.leaves[id.index()].is_none() {
             self.make_leaf(id);
         }
     }
@@ -133,8 +155,8 @@ impl<'a, F: Float> Context<'a, F> {
     fn make_leaf(&mut self, id: ParamId) {
         let param = self.params.get(id);
         let value = param.value.clone();
-        self.leaves[id.index()] = Some(if param.trainable() {
-            self.tape.leaf(value)
+        self.variables.leaves[id.index()] = Some(if param.trainable() {
+            self.variables.tape.leaf(value)
         } else {
             Var::constant(value)
         });
@@ -142,11 +164,11 @@ impl<'a, F: Float> Context<'a, F> {
 
     #[inline(never)]
     fn prepare_constant(&mut self, id: ParamId) {
-        if self.constants.is_empty() {
-            self.constants = vec![None; self.leaves.len()];
+        if self.variables.constants.is_empty() {
+            self.variables.constants = self.variables.tape.list(self.variables.leaves.len());
         }
-        let (leaf, params) = (&self.leaves[id.index()], self.params);
-        self.constants[id.index()].get_or_insert_with(|| match leaf {
+        let (leaf, params) = (&self.variables.leaves[id.index()], self.params);
+        self.variables.constants[id.index()].get_or_insert_with(|| match leaf {
             Some(leaf) => leaf.detach(),
             None => Var::constant(params.get(id).value.clone()),
         });
@@ -159,9 +181,9 @@ impl<'a, F: Float> Context<'a, F> {
     #[inline]
     pub fn prepared(&self, id: ParamId) -> &Var<F> {
         let made = if self.detached {
-            &self.constants
+            &self.variables.constants
         } else {
-            &self.leaves
+            &self.variables.leaves
         };
         made[id.index()]
             .as_ref()
@@ -171,10 +193,10 @@ impl<'a, F: Float> Context<'a, F> {
     /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
     /// the variable of a gradient check.
     pub fn bind(&mut self, id: ParamId, value: Var<F>) {
-        if let Some(constant) = self.constants.get_mut(id.index()) {
+        if let Some(constant) = self.variables.constants.get_mut(id.index()) {
             *constant = None;
         }
-        self.leaves[id.index()] = Some(value);
+        self.variables.leaves[id.index()] = Some(value);
     }
 
     /// All parameters.
@@ -186,7 +208,7 @@ impl<'a, F: Float> Context<'a, F> {
     pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
         self.params
             .iter()
-            .zip(&self.leaves)
+            .zip(&self.variables.leaves)
             .filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
     }
 
@@ -205,7 +227,7 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// The tape.
     pub fn tape(&self) -> &Tape<F> {
-        &self.tape
+        &self.variables.tape
     }
 
     /// Whether this is a training pass.
@@ -259,12 +281,12 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// What it takes to compute a part of the pass again later: for gradient strategies that keep less than they need.
     pub fn replay(&self) -> Replay<F> {
-        let made = self.leaves.iter().zip(
-            self.constants
-                .iter()
-                .map(Some)
-                .chain(std::iter::repeat(None)),
-        );
+        let Variables {
+            leaves, constants, ..
+        } = &self.variables;
+        let made = leaves
+            .iter()
+            .zip(constants.iter().map(Some).chain(std::iter::repeat(None)));
         let used = self
             .params
             .iter()

@@ -2,6 +2,7 @@
 
 use super::edge::BuiltEdge;
 use super::plan::Plan;
+use super::tick::Shelf;
 use super::{BuiltNode, Network, Wiring, check};
 use crate::error::Result;
 use crate::feedback::state::{Layout, RegisterLayout};
@@ -120,6 +121,7 @@ impl<F: Float> Wiring<F> {
             outputs,
             plan,
             layout: Arc::new(Layout { registers }),
+            shelf: Shelf::default(),
         };
         wiring.check_rule(&wiring.topology.schedule.rule())?;
         Ok(wiring)

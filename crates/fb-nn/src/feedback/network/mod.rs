@@ -32,6 +32,7 @@ use edge::BuiltEdge;
 use fb_tensor::{Float, Shape};
 use plan::Plan;
 use std::sync::Arc;
+use tick::Shelf;
 
 /// A network that can run: everything about it has been checked.
 ///
@@ -52,6 +53,7 @@ struct Wiring<F: Float> {
     outputs: Vec<usize>,
     plan: Plan,
     layout: Arc<Layout>,
+    shelf: Shelf<F>,
 }
 
 /// A layer, built.

@@ -273,7 +273,9 @@ pub(super) fn run<F: Float>(
     for (slot, input) in values.slots.iter_mut().zip(inputs) {
         *slot = Some(input.clone());
     }
-    run_stage(wiring, cx, &mut values, options, &rule)
+    let run = run_stage(wiring, cx, &mut values, options, &rule);
+    wiring.shelf.keep(values);
+    run
 }
 
 /// Runs a network whose inputs are in their slots: before, in and after the loop over iterations.

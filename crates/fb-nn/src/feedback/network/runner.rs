@@ -184,6 +184,12 @@ impl<F: Float> Runner<F> {
     }
 }
 
+impl<F: Float> Drop for Runner<F> {
+    fn drop(&mut self) {
+        self.wiring.shelf.keep(std::mem::take(&mut self.values));
+    }
+}
+
 impl<F: Float> Loop<F> for Runner<F> {
     fn tick(
         &mut self,
