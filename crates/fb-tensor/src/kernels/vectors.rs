@@ -20,6 +20,10 @@ fn joined(lanes: &[f64; LANES]) -> f64 {
 }
 
 /// Adds functions of the elements at the same place of several parts to the lanes.
+#[allow(
+    clippy::needless_range_loop,
+    reason = "an iterator over the sums keeps their lanes in memory, numbers let them stay in registers"
+)]
 #[inline(always)]
 fn add_round<F: Float, const N: usize, const M: usize>(
     lanes: &mut [[f64; LANES]; M],
@@ -28,8 +32,8 @@ fn add_round<F: Float, const N: usize, const M: usize>(
 ) {
     for lane in 0..LANES {
         let values = f(parts.map(|part| part[lane].to_f64()));
-        for (lanes, value) in lanes.iter_mut().zip(values) {
-            lanes[lane] += value;
+        for sum in 0..M {
+            lanes[sum][lane] += values[sum];
         }
     }
 }
