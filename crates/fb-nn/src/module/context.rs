@@ -22,6 +22,8 @@ pub struct Context<'a, F: Float> {
     tape: Tape<F>,
     /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
     leaves: Vec<Option<Var<F>>>,
+    /// The stored values of the parametrised among them, of which `leaves` has what they are turned into.
+    raw: Vec<(ParamId, Var<F>)>,
     /// Whether parameters are handed out as constants for now.
     detached: bool,
     /// The constants that stand for parameters then; empty until the first is asked for.
@@ -58,6 +60,7 @@ impl<'a, F: Float> Context<'a, F> {
             params,
             tape,
             leaves: vec![None; params.len()],
+            raw: Vec::new(),
             detached: false,
             constants: Vec::new(),
             mode,
@@ -92,6 +95,9 @@ impl<'a, F: Float> Context<'a, F> {
     }
 
     /// A parameter as a variable: always the same one during the pass. Frozen parameters are constants.
+    ///
+    /// Where it has a [parametrisation](crate::parametrization), this is what that makes of it: once in a pass, so that it
+    /// is the same at all iterations of a loop.
     #[inline]
     pub fn param(&mut self, id: ParamId) -> Var<F> {
         self.prepare(id);
@@ -110,13 +116,37 @@ impl<'a, F: Float> Context<'a, F> {
 
     #[inline(never)]
     fn make_leaf(&mut self, id: ParamId) {
+        let weight = match self.params.attached_to(id) {
+            None => self.stored(id),
+            Some(attached) => {
+                let raw = match self.raw_of(id) {
+                    Some(raw) => raw.clone(),
+                    None => {
+                        let raw = self.stored(id);
+                        self.raw.push((id, raw.clone()));
+                        raw
+                    }
+                };
+                attached.module.weight(self, &raw)
+            }
+        };
+        self.leaves[id.index()] = Some(weight);
+    }
+
+    /// The value of a parameter as it is stored, on the tape if it is trained.
+    fn stored(&self, id: ParamId) -> Var<F> {
         let param = self.params.get(id);
         let value = param.value.clone();
-        self.leaves[id.index()] = Some(if param.trainable() {
+        if param.trainable() {
             self.tape.leaf(value)
         } else {
             Var::constant(value)
-        });
+        }
+    }
+
+    fn raw_of(&self, id: ParamId) -> Option<&Var<F>> {
+        let raw = self.raw.iter().find(|(at, _)| *at == id);
+        raw.map(|(_, raw)| raw)
     }
 
     #[inline(never)]
@@ -124,10 +154,18 @@ impl<'a, F: Float> Context<'a, F> {
         if self.constants.is_empty() {
             self.constants = vec![None; self.leaves.len()];
         }
-        let (leaf, params) = (&self.leaves[id.index()], self.params);
-        self.constants[id.index()].get_or_insert_with(|| match leaf {
+        if self.constants[id.index()].is_some() {
+            return;
+        }
+        if self.leaves[id.index()].is_none() && self.params.attached_to(id).is_some() {
+            // Recorded all the same: whoever uses the weight later in the pass, with gradients, is given this one.
+            self.detached = false;
+            self.make_leaf(id);
+            self.detached = true;
+        }
+        self.constants[id.index()] = Some(match &self.leaves[id.index()] {
             Some(leaf) => leaf.detach(),
-            None => Var::constant(params.get(id).value.clone()),
+            None => Var::constant(self.params.get(id).value.clone()),
         });
     }
 
@@ -147,13 +185,38 @@ impl<'a, F: Float> Context<'a, F> {
             .expect("prepare() comes before prepared()")
     }
 
-    /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
-    /// the variable of a gradient check.
+    /// Has `value` stand for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or the
+    /// variable of a gradient check.
+    ///
+    /// Of a parametrised parameter it is the stored value, of which the weight is made; see [`Context::bind_weight`].
     pub fn bind(&mut self, id: ParamId, value: Var<F>) {
+        let params = self.params;
+        if params.attached_to(id).is_some() {
+            self.forget(id);
+            self.raw.retain(|(at, _)| *at != id);
+            self.raw.push((id, value));
+        } else {
+            self.bind_weight(id, value);
+        }
+        for attached in params.attached() {
+            if attached.parts.contains(&id) {
+                self.forget(attached.id);
+            }
+        }
+    }
+
+    /// [`Context::bind`], where `value` is the weight itself and no parametrisation changes it.
+    pub fn bind_weight(&mut self, id: ParamId, value: Var<F>) {
+        self.forget(id);
+        self.raw.retain(|(at, _)| *at != id);
+        self.leaves[id.index()] = Some(value);
+    }
+
+    fn forget(&mut self, id: ParamId) {
         if let Some(constant) = self.constants.get_mut(id.index()) {
             *constant = None;
         }
-        self.leaves[id.index()] = Some(value);
+        self.leaves[id.index()] = None;
     }
 
     /// All parameters.
@@ -161,12 +224,16 @@ impl<'a, F: Float> Context<'a, F> {
         self.params
     }
 
-    /// The variables that parameters were handed out as, by parameter, for looking up their gradients.
+    /// The variables that parameters were handed out as, by parameter, for looking up their gradients; of parametrised ones
+    /// those of their stored values.
     pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
         self.params
             .iter()
             .zip(&self.leaves)
-            .filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
+            .filter_map(|((id, _), leaf)| {
+                let handed_out = leaf.as_ref()?;
+                Some((id, self.raw_of(id).unwrap_or(handed_out)))
+            })
     }
 
     /// Runs `work` with all parameters as constants, so that nothing in it is recorded unless its inputs are.
