@@ -356,7 +356,7 @@ mod tests {
         let mean = longer.params().id("norm/running_mean").unwrap();
         let updates = run(&longer, Mode::Train).1;
         let (_, means) = updates.iter().find(|(id, _)| *id == mean).unwrap();
-        let (_, first) = &run(&build(BatchNorm::new().per_iteration(2), 1), Mode::Train).1[0];
+        let (_, first) = &run(&build(BatchNorm::new().per_iteration(2), 2), Mode::Train).1[0];
         assert_eq!(means.index_axis(0, 0), first.index_axis(0, 0));
         assert!((means.index_axis(0, 1) - means.index_axis(0, 0)).norm() > 1e-3);
 

@@ -3,7 +3,7 @@
 use super::operator::Operator;
 use super::{Parametrization, Site, WeightModule, above_zero};
 use crate::error::Result;
-use crate::module::{Context, Mode};
+use crate::module::{Context, Mode, Scope};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
 use fb_tensor::{Float, Tensor};
@@ -134,16 +134,20 @@ impl SpectralNorm {
                 "give the number that the layer was built with",
             ));
         }
-        // The map with all channels, and what is convolved from it: neither may be larger than a network can have.
-        let reach = self.over.iter().zip(&*shape);
-        let positions = reach.fold(1_usize, |n, (map, kernel)| {
-            n.saturating_mul(map.saturating_add(2 * kernel))
+        // The vector of the search, and what is convolved from it, edges included: both before anything so large is made.
+        let channels = shape[shape.len() - 2].saturating_mul(self.groups);
+        let map = self.over.iter().copied();
+        site.check_room(map.fold(channels, usize::saturating_mul))?;
+        let positions = self.over.iter().zip(&*shape);
+        let reach = positions.fold(filters, |n, (map, kernel)| {
+            n.saturating_mul(map.saturating_add(*kernel))
         });
-        let channels = shape[shape.len() - 2]
-            .saturating_mul(self.groups)
-            .max(filters);
-        if shape.len() > 2 {
-            site.check_room(positions.saturating_mul(channels))?;
+        if reach > Scope::<F>::MOST_NUMBERS {
+            return Err(site.error(
+                format!("maps of at most {} numbers", Scope::<F>::MOST_NUMBERS),
+                reach.to_string(),
+                help,
+            ));
         }
         Ok(Operator::new(&shape, &self.over, self.groups))
     }
