@@ -1,7 +1,9 @@
 //! Kinds by name, for reading architectures from files.
 
 use crate::error::{Error, Result};
-use crate::feedback::schedule::{AnySchedule, Schedule, Unroll};
+use crate::feedback::network::Nested;
+use crate::feedback::schedule::{AnySchedule, Halt, Schedule, Sequence, Unroll};
+use crate::feedback::topology::Topology;
 use crate::loss::Loss;
 use crate::module::{AnyLayer, Layer, LayerKinds};
 use crate::param::Params;
@@ -56,7 +58,11 @@ impl Registry {
         crate::layers::register(&mut registry);
         crate::loss::register(&mut registry);
         crate::parametrization::register(&mut registry);
-        registry.register_schedule::<Unroll>();
+        registry
+            .register_layer::<Nested>()
+            .register_schedule::<Unroll>()
+            .register_schedule::<Halt>()
+            .register_schedule::<Sequence>();
         registry
     }
 
@@ -249,6 +255,10 @@ impl LayerKinds for Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         Self::layer(self, place, kind, config)
+    }
+
+    fn topology(&self, json: serde_json::Value) -> Result<Box<dyn Any>> {
+        Ok(Box::new(Topology::from_json(json, self)?))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use fb_autograd::gradcheck::gradcheck;
 use fb_autograd::{Tape, Var};
+use fb_nn::feedback::network::Nested;
+use fb_nn::feedback::schedule::Unroll;
 use fb_nn::init::Initializer;
 use fb_nn::layers::*;
 use fb_nn::module::{AnyLayer, Scope, Spec, ValueKind};
-use fb_nn::{Context, Layer, Mode, Registry, Value};
+use fb_nn::{Context, Layer, Mode, Registry, Sequential, Value};
 use fb_tensor::Tensor;
 use fb_tensor::random::Key;
 use proptest::prelude::*;
@@ -266,8 +268,23 @@ fn configurations_survive_files() {
         any(Embedding::new(7, 3).padding(2)),
         any(TiedOutput::to("tokens").bias(true)),
     ];
-    let with_tokens = tokens.into_iter().map(|layer| (layer, Vec::new()));
-    for (layer, _) in all_layers().into_iter().chain(with_tokens) {
+    let inner = Sequential::input([3])
+        .layer("hidden", Dense::new(3))
+        .feedback("hidden", "hidden")
+        .schedule(Unroll::iterations(2));
+    let several = [
+        any(Add::new()),
+        any(Multiply::new()),
+        any(Concat::new().axis(0)),
+        any(GatedMix::new().bias(1.0)),
+        any(Film::new()),
+        any(Nested::new(inner).unwrap()),
+    ];
+    let others = tokens
+        .into_iter()
+        .chain(several)
+        .map(|layer| (layer, Vec::new()));
+    for (layer, _) in all_layers().into_iter().chain(others) {
         let text = layer.config().unwrap().to_string();
         let read = registry
             .layer(

@@ -10,6 +10,7 @@
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
 //! | sequences | [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
+//! | several values together | [`Add`], [`Multiply`], [`Concat`], [`GatedMix`], [`Film`] |
 
 mod activation;
 mod adaptive_pool;
@@ -29,6 +30,7 @@ mod global_pool;
 mod group_norm;
 mod layer_norm;
 mod max_pool;
+mod merge;
 mod misfit;
 mod norm;
 mod positions;
@@ -58,6 +60,7 @@ pub use global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
+pub use merge::{Add, Concat, Film, GatedMix, Multiply};
 pub use positions::{LearnedPositions, SinusoidalPositions};
 pub use reshape::Reshape;
 pub use residual::Residual;
@@ -73,11 +76,13 @@ use crate::registry::Registry;
 pub(crate) fn register(registry: &mut Registry) {
     registry
         .register_layer::<Activation>()
+        .register_layer::<Add>()
         .register_layer::<AdaptiveAvgPool2d>()
         .register_layer::<AdaptiveMaxPool2d>()
         .register_layer::<AvgPool1d>()
         .register_layer::<AvgPool2d>()
         .register_layer::<BatchNorm>()
+        .register_layer::<Concat>()
         .register_layer::<Conv1d>()
         .register_layer::<Conv2d>()
         .register_layer::<ConvTranspose1d>()
@@ -87,7 +92,9 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<Dropout>()
         .register_layer::<Embedding>()
         .register_layer::<FeedForward>()
+        .register_layer::<Film>()
         .register_layer::<Flatten>()
+        .register_layer::<GatedMix>()
         .register_layer::<GlobalAvgPool>()
         .register_layer::<GlobalMaxPool>()
         .register_layer::<GroupNorm>()
@@ -96,6 +103,7 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<MaxPool1d>()
         .register_layer::<MaxPool2d>()
         .register_layer::<MultiHeadAttention>()
+        .register_layer::<Multiply>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()
         .register_layer::<Resize>()

@@ -92,6 +92,12 @@ pub trait LayerKinds {
         kind: &str,
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>>;
+
+    /// The topology of a network in a network, from its JSON form: a type that the floor does not know.
+    ///
+    /// # Errors
+    /// It is not such JSON, or names a kind that is not known.
+    fn topology(&self, json: serde_json::Value) -> Result<Box<dyn Any>>;
 }
 
 /// What a layer turns into.
@@ -162,7 +168,9 @@ impl<F: Float> Scope<F> {
     /// Builds a part of the layer that is being built: its parameters are named `path/name/…`.
     pub fn inside<R>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> R) -> R {
         let outside = self.path.len();
-        self.path.push('/');
+        if outside > 0 {
+            self.path.push('/');
+        }
         self.path.push_str(name);
         let result = work(self);
         self.path.truncate(outside);

@@ -140,9 +140,9 @@ impl<F: Float> Model<F> {
         options: &StepOptions<'_, F>,
     ) -> Result<(Trajectory<F>, Var<F>)> {
         let run = RunOptions {
-            schedule: None,
-            gradient: &*self.gradient,
+            gradient: self.gradient.clone(),
             wanted: self.loss_on.wanted(),
+            ..RunOptions::default()
         };
         let trajectory = self.network.run(cx, samples.inputs.value(), &run)?;
         let loss = self.mean_loss(&trajectory, &samples.targets, options.weights)?;
