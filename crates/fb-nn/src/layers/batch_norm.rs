@@ -353,12 +353,15 @@ mod tests {
 
         // Iterations beyond use the last statistics, and leave those of the first alone.
         let longer = build(BatchNorm::new().per_iteration(2), 4);
-        let mean = longer.params().id("norm/running_mean").unwrap();
-        let updates = run(&longer, Mode::Train).1;
-        let (_, means) = updates.iter().find(|(id, _)| *id == mean).unwrap();
-        let (_, first) = &run(&build(BatchNorm::new().per_iteration(2), 2), Mode::Train).1[0];
-        assert_eq!(means.index_axis(0, 0), first.index_axis(0, 0));
-        assert!((means.index_axis(0, 1) - means.index_axis(0, 0)).norm() > 1e-3);
+        let two = build(BatchNorm::new().per_iteration(2), 2);
+        let id = two.params().id("norm/running_variance").unwrap();
+        let variances = |network| {
+            let updates = run(network, Mode::Train).1;
+            updates.into_iter().find(|(at, _)| *at == id).unwrap().1
+        };
+        let (longer, two) = (variances(&longer), variances(&two));
+        assert_eq!(longer.index_axis(0, 0), two.index_axis(0, 0));
+        assert!((longer.index_axis(0, 1) - two.index_axis(0, 1)).norm() > 1e-3);
 
         let error = Sequential::input([3])
             .layer("norm", BatchNorm::new().per_iteration(0))

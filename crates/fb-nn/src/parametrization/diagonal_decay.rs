@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Numbers that stay between 0 and 1: `a = exp(−softplus(Δ) · exp(A))`, for the diagonal of a loop that must forget.
 ///
 /// It is what a linear system `h' = −exp(A) h` leaves of `h` after a time `softplus(Δ)`, whatever the optimizer does to `A`
-/// and `Δ`. The stored value is `A`; `Δ` stands beside it as `….step`. The parameter must start between 0 and 1 and is
+/// and `Δ`; only rounding makes it 0 or 1, where `exp(A)` is huge or tiny. The stored value is `A`; `Δ` stands beside it as `….step`. The parameter must start between 0 and 1 and is
 /// kept: `softplus(Δ)` starts from 1.
 ///
 /// # Errors
