@@ -126,7 +126,7 @@ impl SpectralNorm {
             return Err(site.error("maps with elements", format!("{:?}", self.over), help));
         }
         let filters = shape[shape.len() - 1];
-        let fits = self.groups > 0 && filters % self.groups == 0;
+        let fits = self.groups > 0 && filters.is_multiple_of(self.groups);
         if !fits || (shape.len() == 2 && self.groups != 1) {
             return Err(site.error(
                 format!("groups that divide the {filters} filters of a kernel"),
