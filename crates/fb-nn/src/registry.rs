@@ -10,7 +10,10 @@ use crate::feedback::solver::{
 use crate::feedback::topology::Topology;
 use crate::loss::Loss;
 use crate::module::{AnyLayer, Layer, LayerKinds};
+use crate::param::Params;
+use crate::parametrization::{AnyParametrization, Parametrization};
 use fb_tensor::Float;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -26,7 +29,7 @@ struct LossReaders {
     double: LossReader<f64>,
 }
 
-/// The layers, schedules and losses that a file may name, by kind.
+/// The layers, schedules, losses and parametrisations that a file may name, by kind.
 ///
 /// ```
 /// use fb_nn::Registry;
@@ -40,6 +43,7 @@ pub struct Registry {
     solvers: BTreeMap<&'static str, Reader<dyn AnyFixedPointSolver>>,
     linear_solvers: BTreeMap<&'static str, Reader<dyn AnyLinearSolver>>,
     losses: BTreeMap<&'static str, LossReaders>,
+    parametrizations: BTreeMap<&'static str, Reader<dyn AnyParametrization>>,
 }
 
 impl Default for Registry {
@@ -57,9 +61,11 @@ impl Registry {
             solvers: BTreeMap::new(),
             linear_solvers: BTreeMap::new(),
             losses: BTreeMap::new(),
+            parametrizations: BTreeMap::new(),
         };
         crate::layers::register(&mut registry);
         crate::loss::register(&mut registry);
+        crate::parametrization::register(&mut registry);
         registry
             .register_layer::<Nested>()
             .register_schedule::<Unroll>()
@@ -120,6 +126,14 @@ impl Registry {
             double: read_loss::<f64, L>,
         };
         self.losses.insert(kind, readers);
+        self
+    }
+
+    /// Adds a kind of parametrisation, or replaces the one of the same name.
+    pub fn register_parametrization<P: Parametrization>(&mut self) -> &mut Self {
+        self.parametrizations.insert(P::KIND, |place, config, _| {
+            Ok(Arc::new(read::<P>(place, P::KIND, config)?))
+        });
         self
     }
 
@@ -198,6 +212,66 @@ impl Registry {
         Ok(solver)
     }
 
+    /// A parametrisation from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn parametrization(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyParametrization>> {
+        find(&self.parametrizations, place, kind)?(place, config, self)
+    }
+
+    /// Attaches parametrisations again that [`Params::parametrizations_to_json`] has listed, before the values that they go
+    /// with are loaded; they may make so many numbers in all.
+    ///
+    /// ```
+    /// use fb_nn::layers::Dense;
+    /// use fb_nn::parametrization::SpectralNorm;
+    /// use fb_nn::{Registry, Sequential};
+    /// let build = || Sequential::input([3]).layer("hidden", Dense::new(2)).build();
+    /// let mut network = build()?;
+    /// network.params_mut().parametrize("hidden/weight", SpectralNorm::at_most(0.5))?;
+    /// let json = network.params().parametrizations_to_json()?;
+    ///
+    /// let mut again = build()?;
+    /// Registry::builtin().parametrize(again.params_mut(), json, 1000)?;
+    /// again.params_mut().load_state_dict(&network.params().state_dict())?;
+    /// assert_eq!(again.params().weight("hidden/weight"), network.params().weight("hidden/weight"));
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The list cannot be read, names a parameter that is not there or a kind that is not registered, or a parametrisation
+    /// does not fit its parameter or would need more numbers.
+    pub fn parametrize<F: Float>(
+        &self,
+        params: &mut Params<F>,
+        json: serde_json::Value,
+        numbers: usize,
+    ) -> Result<()> {
+        let listed: Vec<FileParametrization> =
+            serde_json::from_value(json).map_err(|error| Error::Format {
+                place: "the list of parametrisations".to_owned(),
+                reason: error.to_string(),
+                help: "the file was written by another version, or edited".to_owned(),
+            })?;
+        for FileParametrization {
+            parameter,
+            kind,
+            config,
+        } in listed
+        {
+            let place = format!("the parametrisation of {parameter:?}");
+            let kind = self.parametrization(&place, &kind, config)?;
+            params.parametrize_one(&parameter, &kind, numbers)?;
+        }
+        Ok(())
+    }
+
     /// A loss from its kind and settings; `place` says where they stand, for messages.
     ///
     /// ```
@@ -233,6 +307,15 @@ impl Registry {
             .and_then(Option::take);
         Ok(found.expect("F is f32 or f64"))
     }
+}
+
+/// How a parametrisation stands in files.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileParametrization {
+    parameter: String,
+    kind: String,
+    config: serde_json::Value,
 }
 
 impl LayerKinds for Registry {

@@ -21,6 +21,8 @@ pub enum Mode {
 pub struct Context<'a, F: Float> {
     params: &'a Params<F>,
     variables: Variables<F>,
+    /// The stored values of the parametrised among them, of which the variables have what they are turned into.
+    raw: Vec<(ParamId, Var<F>)>,
     /// Whether parameters are handed out as constants for now.
     detached: bool,
     mode: Mode,
@@ -78,6 +80,7 @@ impl<'a, F: Float> Context<'a, F> {
                 constants: Vec::new(),
                 tape,
             },
+            raw: Vec::new(),
             detached: false,
             mode,
             key: Key::new(0),
@@ -135,6 +138,9 @@ impl<'a, F: Float> Context<'a, F> {
     }
 
     /// A parameter as a variable: always the same one during the pass. Frozen parameters are constants.
+    ///
+    /// Where it has a [parametrisation](crate::parametrization), this is what that makes of it: once in a pass, so that it
+    /// is the same at all iterations of a loop.
     #[inline]
     pub fn param(&mut self, id: ParamId) -> Var<F> {
         self.prepare(id);
@@ -153,13 +159,37 @@ impl<'a, F: Float> Context<'a, F> {
 
     #[inline(never)]
     fn make_leaf(&mut self, id: ParamId) {
+        let weight = match self.params.attached_to(id) {
+            None => self.stored(id),
+            Some(attached) => {
+                let raw = match self.raw_of(id) {
+                    Some(raw) => raw.clone(),
+                    None => {
+                        let raw = self.stored(id);
+                        self.raw.push((id, raw.clone()));
+                        raw
+                    }
+                };
+                attached.module.weight(self, &raw)
+            }
+        };
+        self.variables.leaves[id.index()] = Some(weight);
+    }
+
+    /// The value of a parameter as it is stored, on the tape if it is trained.
+    fn stored(&self, id: ParamId) -> Var<F> {
         let param = self.params.get(id);
         let value = param.value.clone();
-        self.variables.leaves[id.index()] = Some(if param.trainable() {
+        if param.trainable() {
             self.variables.tape.leaf(value)
         } else {
             Var::constant(value)
-        });
+        }
+    }
+
+    fn raw_of(&self, id: ParamId) -> Option<&Var<F>> {
+        let raw = self.raw.iter().find(|(at, _)| *at == id);
+        raw.map(|(_, raw)| raw)
     }
 
     #[inline(never)]
@@ -167,10 +197,18 @@ impl<'a, F: Float> Context<'a, F> {
         if self.variables.constants.is_empty() {
             self.variables.constants = self.variables.tape.list(self.variables.leaves.len());
         }
-        let (leaf, params) = (&self.variables.leaves[id.index()], self.params);
-        self.variables.constants[id.index()].get_or_insert_with(|| match leaf {
+        if self.variables.constants[id.index()].is_some() {
+            return;
+        }
+        if self.variables.leaves[id.index()].is_none() && self.params.attached_to(id).is_some() {
+            // Recorded all the same: whoever uses the weight later in the pass, with gradients, is given this one.
+            self.detached = false;
+            self.make_leaf(id);
+            self.detached = true;
+        }
+        self.variables.constants[id.index()] = Some(match &self.variables.leaves[id.index()] {
             Some(leaf) => leaf.detach(),
-            None => Var::constant(params.get(id).value.clone()),
+            None => Var::constant(self.params.get(id).value.clone()),
         });
     }
 
@@ -190,13 +228,38 @@ impl<'a, F: Float> Context<'a, F> {
             .expect("prepare() comes before prepared()")
     }
 
-    /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
-    /// the variable of a gradient check.
+    /// Has `value` stand for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or the
+    /// variable of a gradient check.
+    ///
+    /// Of a parametrised parameter it is the stored value, of which the weight is made; see [`Context::bind_weight`].
     pub fn bind(&mut self, id: ParamId, value: Var<F>) {
+        let params = self.params;
+        if params.attached_to(id).is_some() {
+            self.forget(id);
+            self.raw.retain(|(at, _)| *at != id);
+            self.raw.push((id, value));
+        } else {
+            self.bind_weight(id, value);
+        }
+        for attached in params.attached() {
+            if attached.parts.contains(&id) {
+                self.forget(attached.id);
+            }
+        }
+    }
+
+    /// [`Context::bind`], where `value` is the weight itself and no parametrisation changes it.
+    pub fn bind_weight(&mut self, id: ParamId, value: Var<F>) {
+        self.forget(id);
+        self.raw.retain(|(at, _)| *at != id);
+        self.variables.leaves[id.index()] = Some(value);
+    }
+
+    fn forget(&mut self, id: ParamId) {
         if let Some(constant) = self.variables.constants.get_mut(id.index()) {
             *constant = None;
         }
-        self.variables.leaves[id.index()] = Some(value);
+        self.variables.leaves[id.index()] = None;
     }
 
     /// All parameters.
@@ -204,12 +267,16 @@ impl<'a, F: Float> Context<'a, F> {
         self.params
     }
 
-    /// The variables that parameters were handed out as, by parameter, for looking up their gradients.
+    /// The variables that parameters were handed out as, by parameter, for looking up their gradients; of parametrised ones
+    /// those of their stored values.
     pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
         self.params
             .iter()
             .zip(&self.variables.leaves)
-            .filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
+            .filter_map(|((id, _), leaf)| {
+                let handed_out = leaf.as_ref()?;
+                Some((id, self.raw_of(id).unwrap_or(handed_out)))
+            })
     }
 
     /// Runs `work` with all parameters as constants, so that nothing in it is recorded unless its inputs are.
@@ -415,7 +482,8 @@ impl<F: Float> Replay<F> {
         };
         let leaves = self.used.iter().map(|(id, value)| {
             let leaf = tape.leaf(value.clone());
-            cx.bind(*id, leaf.clone());
+            // Of a parametrised parameter the weight was handed out, and is again.
+            cx.bind_weight(*id, leaf.clone());
             leaf
         });
         let leaves = leaves.collect();

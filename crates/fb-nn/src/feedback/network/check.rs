@@ -401,8 +401,30 @@ impl<F: Float> Wiring<F> {
                 return Err(edge.error("is on the wrong clock", detail, help));
             }
         }
-        if let Rule::Halt(halt) = rule.inner() {
-            self.check_halting(halt)?;
+        match rule.inner() {
+            Rule::Halt(halt) => self.check_halting(halt),
+            Rule::Converge(_) => self.check_statistics(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that no layer of a loop that should come to rest moves with the batch.
+    fn check_statistics(&self) -> Result<()> {
+        let nodes = self.plan.iterations().map(super::plan::LoopPlan::nodes);
+        for node in nodes.into_iter().flatten() {
+            let built = &self.nodes[node];
+            if built.module.shares_batch_statistics() {
+                return Err(Error::Layer {
+                    layer: built.path.clone(),
+                    kind: self.topology.nodes[node].layer.kind().to_owned(),
+                    expected: "a layer whose samples do not see each other, inside a loop that should converge"
+                        .to_owned(),
+                    found: "one with statistics of the batch, which move while the loop runs"
+                        .to_owned(),
+                    help: "use RmsNorm, LayerNorm or GroupNorm, or iterate with Unroll and .per_iteration(n)"
+                        .to_owned(),
+                });
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod describe;
 mod edge;
 mod equilibrium;
 mod halt;
+mod jacobian;
 mod map;
 mod nested;
 mod plan;
