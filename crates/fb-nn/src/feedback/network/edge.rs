@@ -299,6 +299,9 @@ impl BuiltEdge {
         if self.combine == Combine::Concat {
             return Var::concat(&[u, r], u.shape().len() - 1);
         }
+        if self.combine == Combine::Add {
+            return self.map.add(cx, u, r);
+        }
         let mapped = self.map.apply(cx, r);
         if let Combine::Multiply | Combine::Film = self.combine {
             let scaled = u + &(u * &mapped);
