@@ -1,6 +1,7 @@
 //! An edge, built: where it goes and through which weights.
 
 use super::BuiltNode;
+use super::build::BuiltValues;
 use super::map::{GAIN, Map, features};
 use crate::error::{Error, Result};
 use crate::feedback::State;
@@ -51,15 +52,15 @@ impl BuiltEdge {
     pub(super) fn build<F: Float>(
         edge: &Edge,
         topology: &Topology,
-        nodes: &[BuiltNode<F>],
+        values: &BuiltValues<F>,
         register: Option<usize>,
         scope: &mut Scope<F>,
     ) -> Result<Self> {
         let slot = |name: &str| topology.slot(name).expect("ends were checked");
         let (from, to) = (slot(&edge.from), slot(&edge.to));
         let inputs = topology.inputs.len();
-        let node = |slot: usize| slot.checked_sub(inputs).map(|node| &nodes[node]);
-        let source = node(from).map_or_else(|| topology.inputs[from].spec, |node| node.output);
+        let node = |slot: usize| slot.checked_sub(inputs).map(|node| &values.nodes[node]);
+        let source = values.spec(from).expect("ends were checked");
         let joined = node(to).map_or_else(|| topology.inputs[to].spec, |node| node.inputs[0].1);
         let target = node(to).and_then(|node| node.sum).unwrap_or(joined.shape);
         if source.kind != ValueKind::Float || joined.kind != ValueKind::Float {

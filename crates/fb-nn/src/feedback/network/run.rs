@@ -77,6 +77,15 @@ impl<F: Float> Trajectory<F> {
         all
     }
 
+    /// The same as the run of so many steps that leave this state.
+    pub(super) fn of_steps(self, iterations: usize, state: State<F>) -> Self {
+        Self {
+            iterations,
+            state,
+            ..self
+        }
+    }
+
     /// The same with each output changed.
     pub(super) fn map_outputs(mut self, change: impl Fn(&Value<F>) -> Value<F>) -> Self {
         for output in self

@@ -184,7 +184,16 @@ impl<F: Float> Loop<F> for Runner<F> {
         self.enter(cx, tick);
         let before = self.observer.as_ref().map(|_| state.clone());
         let (wiring, plan) = (&*self.wiring, &*self.plan);
-        wiring.tick(cx, plan, &mut self.values, state, self.inner.as_ref(), tick)?;
+        let count = state.ticks() + 1;
+        wiring.tick(
+            cx,
+            plan,
+            &mut self.values,
+            state,
+            self.inner.as_ref(),
+            count,
+        )?;
+        state.advance();
         let values = if read || self.observer.is_some() {
             let slots = plan.reads.iter();
             slots.map(|&slot| self.values.get(slot).clone()).collect()
