@@ -1,7 +1,13 @@
 //! Graphs with feedback: what they compute, their gradients, their state, their files, and what is refused.
 
+mod edges;
+mod errors;
+mod files;
+mod gradients;
 mod naive;
 mod property;
+mod scopes;
+mod sequences;
 
 use fb_nn::{Network, Value};
 use fb_tensor::random::Key;
@@ -19,6 +25,20 @@ fn lively<F: Float>(mut network: Network<F>) -> Network<F> {
         param.value = Tensor::normal(*param.value.shape(), 0.0, scale, &mut rng);
     }
     network
+}
+
+/// The parameter of this name.
+fn param<F: Float>(network: &Network<F>, name: &str) -> Tensor<F> {
+    let param = network.params().by_name(name);
+    param.unwrap_or_else(|| panic!("{name}")).value.clone()
+}
+
+fn affine(network: &Network<f64>, name: &str, x: &Tensor<f64>) -> Tensor<f64> {
+    x.matmul(&param(network, &format!("{name}/weight"))) + &param(network, &format!("{name}/bias"))
+}
+
+fn numbers<F: Float>(value: &Value<F>) -> &Tensor<F> {
+    value.as_float().unwrap().tensor()
 }
 
 /// Equal but for rounding.

@@ -33,6 +33,7 @@ pub(super) fn declaration<F: Float>(topology: &Topology) -> Result<()> {
     names(topology)?;
     sources(topology)?;
     topology.schedule.validate()?;
+    scopes(topology)?;
     let mut seen = HashSet::new();
     for edge in &topology.edges {
         ends(topology, edge)?;
@@ -52,7 +53,7 @@ pub(super) fn declaration<F: Float>(topology: &Topology) -> Result<()> {
         timing(topology, edge)?;
         numbers(edge)?;
     }
-    scopes(topology)
+    Ok(())
 }
 
 fn input<F: Float>(topology: &Topology, name: &str, spec: Spec) -> Result<()> {

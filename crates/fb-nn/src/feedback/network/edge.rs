@@ -176,8 +176,12 @@ impl BuiltEdge {
         cx: &mut Context<'_, F>,
         batch: usize,
     ) -> Option<Var<F>> {
+        // Noise is added to zeros, too; a first sweep is one without the edge.
+        let noisy = self.noise > 0.0 && cx.draws() && self.initial == Initial::Zeros;
         match self.initial {
-            Initial::Zeros | Initial::FirstSweep if self.combine != Combine::Concat => None,
+            Initial::Zeros | Initial::FirstSweep if self.combine != Combine::Concat && !noisy => {
+                None
+            }
             _ => Some(self.full_initial_value(cx, batch)),
         }
     }

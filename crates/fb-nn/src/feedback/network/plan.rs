@@ -39,6 +39,8 @@ pub(super) struct LoopPlan {
     pub(super) entry: Vec<usize>,
     /// Layers whose `project` half depends on nothing that changes here, computed once for all ticks.
     pub(super) hoisted: Vec<usize>,
+    /// The positions in `entry` of what is joined here, and so has another value after a tick.
+    pub(super) rejoined: Vec<usize>,
     /// The slots that are computed inside and read outside.
     pub(super) reads: Vec<usize>,
 }
@@ -504,6 +506,10 @@ impl<'a, F: Float> Planner<'a, F> {
             .collect();
         reads.sort_unstable();
         reads.dedup();
+        let rejoined = joined
+            .iter()
+            .filter_map(|slot| entry.binary_search(slot).ok());
+        let rejoined = rejoined.collect();
         let hoisted = body
             .iter()
             .copied()
@@ -515,6 +521,7 @@ impl<'a, F: Float> Planner<'a, F> {
             edges,
             entry,
             hoisted,
+            rejoined,
             reads,
         }
     }

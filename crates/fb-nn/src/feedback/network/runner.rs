@@ -67,6 +67,8 @@ pub(super) struct Runner<F: Float> {
     entry: Vec<Value<F>>,
     /// The same cut off the tape, made when the first tick that is not recorded runs.
     constants: Option<Vec<Value<F>>>,
+    /// Whether the slots hold what enters now (`Some`), and whether it is cut off the tape.
+    entered: Option<bool>,
     values: Values<F>,
     observer: Option<Observer<F>>,
 }
@@ -95,6 +97,7 @@ impl<F: Float> Runner<F> {
             inner,
             entry,
             constants: None,
+            entered: None,
             values,
             observer: None,
         }
@@ -138,6 +141,7 @@ impl<F: Float> Runner<F> {
             inner: self.inner.clone(),
             entry,
             constants: None,
+            entered: None,
             values: Values::new(&self.wiring),
             observer: None,
         }
@@ -148,8 +152,9 @@ impl<F: Float> Runner<F> {
         self.entry.first().map_or(0, |value| value.shape()[0])
     }
 
-    /// Puts what enters the loop in its slots.
+    /// Puts what enters the loop in its slots: over iterations it is the same at each tick.
     fn enter(&mut self, cx: &Context<'_, F>, tick: usize) {
+        let before = self.entered.replace(cx.is_detached());
         let entry = if cx.is_detached() {
             let cut = || self.entry.iter().map(Value::detach).collect();
             &*self.constants.get_or_insert_with(cut)
@@ -160,6 +165,12 @@ impl<F: Float> Runner<F> {
             Clock::Step => value.index_axis(1, tick - 1),
             Clock::Iteration => value.clone(),
         };
+        if self.plan.clock == Clock::Iteration && before == self.entered {
+            for &position in &self.plan.rejoined {
+                self.values.slots[self.plan.entry[position]] = Some(entry[position].clone());
+            }
+            return;
+        }
         let (slots, sums) = entry.split_at(self.plan.entry.len());
         for (&slot, value) in self.plan.entry.iter().zip(slots) {
             self.values.slots[slot] = Some(at(value));
