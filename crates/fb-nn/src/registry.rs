@@ -2,11 +2,18 @@
 
 use crate::error::{Error, Result};
 use crate::feedback::network::Nested;
-use crate::feedback::schedule::{AnySchedule, Halt, Schedule, Sequence, Unroll};
+use crate::feedback::schedule::{AnySchedule, Converge, Halt, Schedule, Sequence, Solvers, Unroll};
+use crate::feedback::solver::{
+    Anderson, AnyFixedPointSolver, AnyLinearSolver, Broyden, Damped, FixedPointSolver, Gmres,
+    LinearSolver, Neumann,
+};
 use crate::feedback::topology::Topology;
 use crate::loss::Loss;
 use crate::module::{AnyLayer, Layer, LayerKinds};
+use crate::param::Params;
+use crate::parametrization::{AnyParametrization, Parametrization};
 use fb_tensor::Float;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -22,7 +29,7 @@ struct LossReaders {
     double: LossReader<f64>,
 }
 
-/// The layers, schedules and losses that a file may name, by kind.
+/// The layers, schedules, losses and parametrisations that a file may name, by kind.
 ///
 /// ```
 /// use fb_nn::Registry;
@@ -33,7 +40,10 @@ struct LossReaders {
 pub struct Registry {
     layers: BTreeMap<&'static str, Reader<dyn AnyLayer>>,
     schedules: BTreeMap<&'static str, Reader<dyn AnySchedule>>,
+    solvers: BTreeMap<&'static str, Reader<dyn AnyFixedPointSolver>>,
+    linear_solvers: BTreeMap<&'static str, Reader<dyn AnyLinearSolver>>,
     losses: BTreeMap<&'static str, LossReaders>,
+    parametrizations: BTreeMap<&'static str, Reader<dyn AnyParametrization>>,
 }
 
 impl Default for Registry {
@@ -48,15 +58,25 @@ impl Registry {
         let mut registry = Self {
             layers: BTreeMap::new(),
             schedules: BTreeMap::new(),
+            solvers: BTreeMap::new(),
+            linear_solvers: BTreeMap::new(),
             losses: BTreeMap::new(),
+            parametrizations: BTreeMap::new(),
         };
         crate::layers::register(&mut registry);
         crate::loss::register(&mut registry);
+        crate::parametrization::register(&mut registry);
         registry
             .register_layer::<Nested>()
             .register_schedule::<Unroll>()
+            .register_schedule::<Converge>()
             .register_schedule::<Halt>()
-            .register_schedule::<Sequence>();
+            .register_schedule::<Sequence>()
+            .register_solver::<Damped>()
+            .register_solver::<Anderson>()
+            .register_solver::<Broyden>()
+            .register_linear_solver::<Gmres>()
+            .register_linear_solver::<Neumann>();
         registry
     }
 
@@ -72,7 +92,25 @@ impl Registry {
 
     /// Adds a kind of schedule, or replaces the one of the same name.
     pub fn register_schedule<S: Schedule>(&mut self) -> &mut Self {
-        self.schedules.insert(S::KIND, |place, config, _| {
+        self.schedules.insert(S::KIND, |place, config, registry| {
+            let mut schedule = read::<S>(place, S::KIND, config)?;
+            schedule.resolve(place, registry)?;
+            Ok(Arc::new(schedule))
+        });
+        self
+    }
+
+    /// Adds a kind of solver for fixed points, or replaces the one of the same name.
+    pub fn register_solver<S: FixedPointSolver>(&mut self) -> &mut Self {
+        self.solvers.insert(S::KIND, |place, config, _| {
+            Ok(Arc::new(read::<S>(place, S::KIND, config)?))
+        });
+        self
+    }
+
+    /// Adds a kind of solver for linear systems, or replaces the one of the same name.
+    pub fn register_linear_solver<S: LinearSolver>(&mut self) -> &mut Self {
+        self.linear_solvers.insert(S::KIND, |place, config, _| {
             Ok(Arc::new(read::<S>(place, S::KIND, config)?))
         });
         self
@@ -88,6 +126,14 @@ impl Registry {
             double: read_loss::<f64, L>,
         };
         self.losses.insert(kind, readers);
+        self
+    }
+
+    /// Adds a kind of parametrisation, or replaces the one of the same name.
+    pub fn register_parametrization<P: Parametrization>(&mut self) -> &mut Self {
+        self.parametrizations.insert(P::KIND, |place, config, _| {
+            Ok(Arc::new(read::<P>(place, P::KIND, config)?))
+        });
         self
     }
 
@@ -127,6 +173,105 @@ impl Registry {
         find(&self.schedules, place, kind)?(place, config, self)
     }
 
+    /// A solver for fixed points from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// ```
+    /// use fb_nn::Registry;
+    /// use fb_nn::feedback::solver::{Anderson, AnyFixedPointSolver};
+    /// let solver: &dyn AnyFixedPointSolver = &Anderson::default().memory(3);
+    /// let read = Registry::builtin().solver("the schedule", solver.kind(), solver.config()?)?;
+    /// assert_eq!(format!("{read:?}"), format!("{solver:?}"));
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The kind is not registered, the settings are not of that kind or outside their domain.
+    pub fn solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyFixedPointSolver>> {
+        let solver = find(&self.solvers, place, kind)?(place, config, self)?;
+        solver.validate()?;
+        Ok(solver)
+    }
+
+    /// A solver for linear systems from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered, the settings are not of that kind or outside their domain.
+    pub fn linear_solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyLinearSolver>> {
+        let solver = find(&self.linear_solvers, place, kind)?(place, config, self)?;
+        solver.validate()?;
+        Ok(solver)
+    }
+
+    /// A parametrisation from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn parametrization(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyParametrization>> {
+        find(&self.parametrizations, place, kind)?(place, config, self)
+    }
+
+    /// Attaches parametrisations again that [`Params::parametrizations_to_json`] has listed, before the values that they go
+    /// with are loaded; they may make so many numbers in all.
+    ///
+    /// ```
+    /// use fb_nn::layers::Dense;
+    /// use fb_nn::parametrization::SpectralNorm;
+    /// use fb_nn::{Registry, Sequential};
+    /// let build = || Sequential::input([3]).layer("hidden", Dense::new(2)).build();
+    /// let mut network = build()?;
+    /// network.params_mut().parametrize("hidden/weight", SpectralNorm::at_most(0.5))?;
+    /// let json = network.params().parametrizations_to_json()?;
+    ///
+    /// let mut again = build()?;
+    /// Registry::builtin().parametrize(again.params_mut(), json, 1000)?;
+    /// again.params_mut().load_state_dict(&network.params().state_dict())?;
+    /// assert_eq!(again.params().weight("hidden/weight"), network.params().weight("hidden/weight"));
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The list cannot be read, names a parameter that is not there or a kind that is not registered, or a parametrisation
+    /// does not fit its parameter or would need more numbers.
+    pub fn parametrize<F: Float>(
+        &self,
+        params: &mut Params<F>,
+        json: serde_json::Value,
+        numbers: usize,
+    ) -> Result<()> {
+        let listed: Vec<FileParametrization> =
+            serde_json::from_value(json).map_err(|error| Error::Format {
+                place: "the list of parametrisations".to_owned(),
+                reason: error.to_string(),
+                help: "the file was written by another version, or edited".to_owned(),
+            })?;
+        for FileParametrization {
+            parameter,
+            kind,
+            config,
+        } in listed
+        {
+            let place = format!("the parametrisation of {parameter:?}");
+            let kind = self.parametrization(&place, &kind, config)?;
+            params.parametrize_one(&parameter, &kind, numbers)?;
+        }
+        Ok(())
+    }
+
     /// A loss from its kind and settings; `place` says where they stand, for messages.
     ///
     /// ```
@@ -164,6 +309,15 @@ impl Registry {
     }
 }
 
+/// How a parametrisation stands in files.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileParametrization {
+    parameter: String,
+    kind: String,
+    config: serde_json::Value,
+}
+
 impl LayerKinds for Registry {
     fn layer(
         &self,
@@ -176,6 +330,17 @@ impl LayerKinds for Registry {
 
     fn topology(&self, json: serde_json::Value) -> Result<Box<dyn Any>> {
         Ok(Box::new(Topology::from_json(json, self)?))
+    }
+}
+
+impl Solvers for Registry {
+    fn solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyFixedPointSolver>> {
+        Self::solver(self, place, kind, config)
     }
 }
 

@@ -18,6 +18,8 @@ mod graph;
 pub mod network;
 pub mod schedule;
 mod sequential;
+pub mod solver;
+pub mod spectrum;
 mod state;
 pub mod topology;
 

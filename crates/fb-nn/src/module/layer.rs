@@ -122,6 +122,8 @@ pub struct Scope<F: Float> {
     path: String,
     /// How many more numbers the parameters may have.
     room: usize,
+    /// What later layers may use, and as what.
+    shared: Vec<(ParamId, &'static str)>,
 }
 
 impl<F: Float> Scope<F> {
@@ -141,6 +143,7 @@ impl<F: Float> Scope<F> {
             key,
             path: String::new(),
             room: numbers,
+            shared: Vec::new(),
         }
     }
 
@@ -177,10 +180,21 @@ impl<F: Float> Scope<F> {
         result
     }
 
-    /// A parameter that was made before, by its full name: for layers that share it.
-    pub fn made(&self, full_name: &str) -> Option<(ParamId, Shape)> {
+    /// Lets layers after this one use a parameter of its, as what `role` says, such as `"embedding"`.
+    pub fn share(&mut self, id: ParamId, role: &'static str) {
+        self.shared.push((id, role));
+    }
+
+    /// A parameter that a layer before this one [shares](Scope::share) as what `role` says, by its full name.
+    pub fn shared(&self, full_name: &str, role: &str) -> Option<(ParamId, Shape)> {
         let id = self.params.id(full_name)?;
-        Some((id, *self.params.get(id).value.shape()))
+        let found = self.shared.contains(&(id, role));
+        found.then(|| (id, *self.params.get(id).value.shape()))
+    }
+
+    /// Whether a parameter of this full name was made before.
+    pub fn has(&self, full_name: &str) -> bool {
+        self.params.id(full_name).is_some()
     }
 
     /// The path of the layer that is being built.

@@ -65,6 +65,7 @@ impl<F: Float> Compile<F> for Network<F> {
             clip: None,
             penalties: Vec::new(),
             tape: Tape::new(),
+            lists: Default::default(),
             clock: Clock::default(),
         })
     }

@@ -42,6 +42,7 @@ pub struct Model<F: Float = f32> {
     pub(crate) penalties: Vec<Penalty>,
     /// Kept between steps so that its memory is reused; empty outside a step.
     tape: Tape<F>,
+    lists: step::Lists<F>,
     pub(crate) clock: Clock,
 }
 

@@ -8,7 +8,16 @@ use super::tree::{Finding, Tree};
 
 pub(crate) const SOURCE: &str = "crates/fb-nn/src/";
 pub(crate) const ROOMS: [&str; 4] = ["layers", "loss", "optim", "feedback"];
-const FLOOR: [&str; 6] = ["module", "cell", "state", "param", "init", "state_dict"];
+const FLOOR: [&str; 8] = [
+    "module",
+    "cell",
+    "state",
+    "param",
+    "parametrization",
+    "init",
+    "spectrum",
+    "state_dict",
+];
 /// Inside `feedback` each names only those before it.
 const STAIRS: [&str; 6] = [
     "solver", "schedule", "topology", "state", "gradient", "network",

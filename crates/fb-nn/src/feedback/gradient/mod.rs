@@ -15,17 +15,32 @@
 //! was really used is reported; a strategy that cannot serve a schedule is an error, never another strategy.
 
 mod bptt;
+mod checkpointed;
+mod deep_supervision;
+pub(super) mod flat;
+mod implicit;
 mod last_k;
+mod phantom;
+mod rtrl;
+mod truncated;
 
 pub use bptt::Bptt;
+pub use checkpointed::{Checkpointed, Checkpoints};
+pub use deep_supervision::{DeepSupervision, SegmentWeights, Segments};
+pub use implicit::Implicit;
 pub use last_k::LastK;
+pub use phantom::Phantom;
+pub use rtrl::Rtrl;
+pub use truncated::Truncated;
 
+use super::solver::SolverReport;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::module::{Context, Value};
 use fb_autograd::Var;
 use fb_tensor::Float;
 use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
 
 /// A loop as gradient strategies see it: what one tick does.
 pub trait Loop<F: Float>: Send {
@@ -85,11 +100,51 @@ pub struct Read<F: Float> {
 
 /// What the ticks of a loop gave.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Unrolled<F: Float> {
     /// What was read at each tick that was wanted.
     pub reads: Vec<Read<F>>,
     /// The state after the last tick.
     pub state: State<F>,
+    /// What a solver of the gradient will say once the gradient was taken.
+    pub backward: Option<BackwardReport>,
+}
+
+impl<F: Float> Unrolled<F> {
+    /// What was read, and the state after the last tick.
+    pub fn new(reads: Vec<Read<F>>, state: State<F>) -> Self {
+        Self {
+            reads,
+            state,
+            backward: None,
+        }
+    }
+}
+
+/// What the solver of a gradient says: empty until the sweep back came by.
+#[derive(Clone, Debug, Default)]
+pub struct BackwardReport {
+    cell: Arc<Mutex<Option<(SolverReport, Vec<usize>)>>>,
+}
+
+impl BackwardReport {
+    /// The solver's report, if the gradient was taken.
+    pub fn solver(&self) -> Option<SolverReport> {
+        Some(self.lock().as_ref()?.0.clone())
+    }
+
+    /// The samples whose gradient is that of the stated fallback.
+    pub fn fell_back(&self) -> Vec<usize> {
+        self.lock()
+            .as_ref()
+            .map_or_else(Vec::new, |(_, rows)| rows.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(SolverReport, Vec<usize>)>> {
+        self.cell
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// A way to take the gradient of a loop.
@@ -130,6 +185,17 @@ pub trait GradientStrategy<F: Float>: Debug + Send + Sync {
         true
     }
 
+    /// Whether it is for loops that come to rest: along a sequence it serves the loop at each step then, and the gradient
+    /// flows through all steps.
+    fn is_for_equilibria(&self) -> bool {
+        false
+    }
+
+    /// How training is cut into segments, each with a loss and an optimizer step of its own; not at all without it.
+    fn segments(&self) -> Option<Segments> {
+        None
+    }
+
     /// Whether [`records`](Self::records) says all: the ticks run one after another, each recorded or not. Schedules that
     /// look at each tick need that.
     fn by_tick(&self) -> bool {
@@ -164,7 +230,7 @@ pub trait GradientStrategy<F: Float>: Debug + Send + Sync {
             }
         }
         cx.enter_iteration(None);
-        Ok(Unrolled { reads, state })
+        Ok(Unrolled::new(reads, state))
     }
 
     /// Gives a loop that has come to rest in `state`, a constant, its gradient.

@@ -2,6 +2,7 @@
 
 use super::edge::BuiltEdge;
 use super::plan::Plan;
+use super::tick::Shelf;
 use super::{BuiltNode, Network, Wiring, check};
 use crate::error::Result;
 use crate::feedback::state::{Layout, RegisterLayout};
@@ -39,6 +40,11 @@ impl<F: Float> Network<F> {
         let (from, to) = edge.split_once("->").unwrap_or((edge, ""));
         let topology = self.topology().without_edge(from.trim(), to.trim())?;
         let mut smaller = Self::build(topology)?;
+        for (name, kind) in self.params.parametrizations() {
+            if smaller.params.id(name).is_some() {
+                smaller.params.parametrize_one(name, kind, usize::MAX)?;
+            }
+        }
         let ids: Vec<_> = smaller.params.iter().map(|(id, _)| id).collect();
         for id in ids {
             let param = smaller.params.get_mut(id);
@@ -120,6 +126,7 @@ impl<F: Float> Wiring<F> {
             outputs,
             plan,
             layout: Arc::new(Layout { registers }),
+            shelf: Shelf::default(),
         };
         wiring.check_rule(&wiring.topology.schedule.rule())?;
         Ok(wiring)

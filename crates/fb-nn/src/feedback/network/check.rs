@@ -3,7 +3,7 @@
 use super::Wiring;
 use super::build::BuiltValues;
 use crate::error::{Error, Result};
-use crate::feedback::schedule::{MOST_ITERATIONS, Rule};
+use crate::feedback::schedule::{Halt, MOST_ITERATIONS, Rule};
 use crate::feedback::topology::{Clock, Combine, Edge, INPUT, Initial, Projection, Topology};
 use crate::module::{Scope, Spec, ValueKind};
 use fb_tensor::Float;
@@ -334,7 +334,8 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         .map(|scope| scope.cycles)
         .fold(1, usize::saturating_mul);
     let iterations = topology.schedule.iterations().saturating_mul(cycles);
-    if edge.clock == Clock::Iteration && edge.delay >= iterations && edge.delay > 0 && !edge.carry {
+    let counted = edge.clock == Clock::Iteration && !matches!(rule.inner(), Rule::Converge(_));
+    if counted && edge.delay >= iterations && edge.delay > 0 && !edge.carry {
         let detail = format!(
             "its delay is {}, so it first carries a value at iteration {}, and the schedule stops after {iterations}",
             edge.delay,
@@ -413,13 +414,19 @@ impl<F: Float> Wiring<F> {
                 let detail = "a loop over steps has an order: each step comes after the one before";
                 return Err(edge.error("has a delay of 0 steps", detail, "use .delay(1)"));
             }
-            if algebraic {
+            let converges = matches!(rule.inner(), Rule::Converge(_));
+            if algebraic && !converges {
                 let detail = "a loop without delay has no order in which to compute it";
                 let help = "use .delay(1) and iterate with .schedule(Unroll::iterations(n)), or .schedule(Converge::to(1e-4)) to find where it comes to rest";
                 return Err(edge.error("has a delay of 0", detail, help));
             }
             if edge.carry && !rule.is_sequence() {
                 return Err(carries_nothing_on(edge));
+            }
+            if converges && edge.noise > 0.0 && edge.clock == Clock::Iteration {
+                let detail = "a loop that is drawn anew at each evaluation does not come to rest";
+                let help = "drop .noise(), start from noise with .initial(Initial::Noise(1.0)), or iterate with Unroll";
+                return Err(edge.error("adds noise to a loop that should converge", detail, help));
             }
             if edge.clock == Clock::Step && edge.delay > 0 && !rule.is_sequence() {
                 let detail = format!(
@@ -429,6 +436,75 @@ impl<F: Float> Wiring<F> {
                 let help = "use .schedule(Sequence::new()), or drop .clock(Clock::Step)";
                 return Err(edge.error("is on the wrong clock", detail, help));
             }
+        }
+        match rule.inner() {
+            Rule::Halt(halt) => self.check_halting(halt),
+            Rule::Converge(_) => self.check_statistics(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that no layer of a loop that should come to rest moves with the batch.
+    fn check_statistics(&self) -> Result<()> {
+        let nodes = self.plan.iterations().map(super::plan::LoopPlan::nodes);
+        for node in nodes.into_iter().flatten() {
+            let built = &self.nodes[node];
+            if built.module.shares_batch_statistics() {
+                return Err(Error::Layer {
+                    layer: built.path.clone(),
+                    kind: self.topology.nodes[node].layer.kind().to_owned(),
+                    expected: "a layer whose samples do not see each other, inside a loop that should converge"
+                        .to_owned(),
+                    found: "one with statistics of the batch, which move while the loop runs"
+                        .to_owned(),
+                    help: "use RmsNorm, LayerNorm or GroupNorm, or iterate with Unroll and .per_iteration(n)"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the layer that halts is there and gives one number a sample.
+    fn check_halting(&self, halt: &Halt) -> Result<()> {
+        let wrong = |expected: &str, found: String, help: &str| {
+            Err(Error::Config {
+                what: "Halt".to_owned(),
+                expected: expected.to_owned(),
+                found,
+                help: help.to_owned(),
+            })
+        };
+        let Some(body) = &self.plan.body else {
+            return wrong(
+                "a network with a loop",
+                "none".to_owned(),
+                "add feedback edges",
+            );
+        };
+        let Some(name) = halt.when().layer() else {
+            return Ok(());
+        };
+        let Some(node) = self.topology.position(name) else {
+            return Err(Error::UnknownName {
+                what: "Halt".to_owned(),
+                kind: "layer",
+                name: name.to_owned(),
+                help: self.topology.layer_list(),
+            });
+        };
+        let inside = body.nodes().contains(&node) || self.plan.after.contains(&node);
+        let one_number = self.nodes[node].output == Spec::float([1]);
+        if !inside || !one_number {
+            return wrong(
+                "a layer in the loop, or behind it, that gives one number a sample",
+                format!(
+                    "{name:?} gives {}{}",
+                    self.nodes[node].output,
+                    if inside { "" } else { " before the loop" }
+                ),
+                "a Dense::new(1) on what the loop refines, whose output is not squashed",
+            );
         }
         Ok(())
     }

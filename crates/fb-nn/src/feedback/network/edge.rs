@@ -377,7 +377,7 @@ fn clip_gradient<F: Float>(value: &Var<F>, norm: f64) -> Var<F> {
                 let length = row.iter().map(|x| x.to_f64().powi(2)).sum::<f64>().sqrt();
                 if length > norm {
                     let factor = F::from_f64(norm / length);
-                    row.iter_mut().for_each(|x| *x = *x * factor);
+                    row.iter_mut().for_each(|x| *x *= factor);
                 }
             }
             vec![Some(clipped)]

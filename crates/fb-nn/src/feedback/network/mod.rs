@@ -4,6 +4,9 @@ mod build;
 mod check;
 mod describe;
 mod edge;
+mod equilibrium;
+mod halt;
+mod jacobian;
 mod map;
 mod nested;
 mod plan;
@@ -16,6 +19,7 @@ mod tick;
 
 pub use super::gradient::Wanted;
 pub use describe::{Description, EdgeDescription, ExecutionPath, NodeDescription};
+pub use halt::Halting;
 pub use nested::{IntoTopology, Nested};
 pub use run::{RunOptions, Trajectory};
 pub use session::Session;
@@ -29,6 +33,7 @@ use edge::BuiltEdge;
 use fb_tensor::{Float, Shape};
 use plan::Plan;
 use std::sync::Arc;
+use tick::Shelf;
 
 /// A network that can run: everything about it has been checked.
 ///
@@ -49,6 +54,7 @@ struct Wiring<F: Float> {
     outputs: Vec<usize>,
     plan: Plan,
     layout: Arc<Layout>,
+    shelf: Shelf<F>,
 }
 
 /// A layer, built.

@@ -1,13 +1,16 @@
 //! Running a network.
 
+use super::halt::Halting;
 use super::runner::{Inner, Runner, ticks};
 use super::tick::Values;
 use super::{Network, Wanted, Wiring};
 use crate::error::{Error, Result};
 use crate::feedback::State;
-use crate::feedback::gradient::{Bptt, GradientStrategy, Read, Unrolled};
+use crate::feedback::gradient::{BackwardReport, Bptt, GradientStrategy, Implicit, Read, Unrolled};
 use crate::feedback::schedule::{AnySchedule, Rule};
+use crate::feedback::solver::SolverReport;
 use crate::module::{Context, Spec, Value, ValueKind};
+use fb_autograd::Var;
 use fb_tensor::Float;
 use std::sync::Arc;
 
@@ -22,6 +25,9 @@ pub struct RunOptions<'a, F: Float = f32> {
     pub wanted: Wanted,
     /// What the edges carry at first, instead of their initial values.
     pub state: Option<State<F>>,
+    /// In training, the weight of a penalty on how much the loop stretches what it carries; none without it. See
+    /// [`Trajectory::penalty`].
+    pub jacobian_penalty: Option<f64>,
 }
 
 impl<F: Float> Default for RunOptions<'_, F> {
@@ -31,6 +37,7 @@ impl<F: Float> Default for RunOptions<'_, F> {
             gradient: None,
             wanted: Wanted::Last,
             state: None,
+            jacobian_penalty: None,
         }
     }
 }
@@ -45,9 +52,90 @@ pub struct Trajectory<F: Float> {
     iterations: usize,
     gradient: &'static str,
     state: State<F>,
+    solver: Vec<SolverReport>,
+    backward: Option<BackwardReport>,
+    halting: Option<Box<Halting<F>>>,
+    penalty: Option<Var<F>>,
 }
 
 impl<F: Float> Trajectory<F> {
+    fn new(
+        outputs: Vec<Value<F>>,
+        iterations: usize,
+        gradient: &'static str,
+        state: State<F>,
+    ) -> Self {
+        Self {
+            outputs,
+            others: Vec::new(),
+            iterations,
+            gradient,
+            state,
+            solver: Vec::new(),
+            backward: None,
+            halting: None,
+            penalty: None,
+        }
+    }
+
+    pub(super) fn halted(
+        outputs: Vec<Value<F>>,
+        iterations: usize,
+        gradient: &'static str,
+        state: State<F>,
+        halting: Halting<F>,
+    ) -> Self {
+        Self {
+            penalty: halting.penalty.clone(),
+            halting: Some(Box::new(halting)),
+            ..Self::new(outputs, iterations, gradient, state)
+        }
+    }
+
+    /// How many iterations each sample took, where samples differ: evaluations of a solver, or iterations until a sample
+    /// halted. Empty where all ran [as many](Self::iterations).
+    pub fn iterations_used(&self) -> Vec<usize> {
+        match (&self.halting, self.solver.as_slice()) {
+            (Some(halting), _) => halting.iterations.clone(),
+            (None, [report]) => report
+                .samples
+                .iter()
+                .map(|s| s.evaluations as usize)
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the solver says, under [`Converge`](crate::feedback::schedule::Converge).
+    pub fn solver_report(&self) -> Option<&SolverReport> {
+        self.solver.last()
+    }
+
+    /// What the solver says at each step of a sequence.
+    pub fn solver_reports(&self) -> &[SolverReport] {
+        &self.solver
+    }
+
+    /// What the solver of the gradient says once the gradient was taken.
+    pub fn backward_report(&self) -> Option<&BackwardReport> {
+        self.backward.as_ref()
+    }
+
+    /// What halting adds, under [`Halt`](crate::feedback::schedule::Halt).
+    pub fn halting(&self) -> Option<&Halting<F>> {
+        self.halting.as_deref()
+    }
+
+    /// What the run adds to the loss: the cost of pondering under [`Halt`](crate::feedback::schedule::Halt), and the
+    /// penalty on the loop's Jacobian, `weight · ‖J v‖² / n` averaged over the batch, with `v` drawn anew at each step and
+    /// `J v` from a finite difference around the state that the loop ended with.
+    ///
+    /// # References
+    /// S. Bai, V. Koltun, J. Z. Kolter, "Stabilizing equilibrium models by Jacobian regularization", ICML 2021.
+    pub fn penalty(&self) -> Option<&Var<F>> {
+        self.penalty.as_ref()
+    }
+
     /// The (first) outputs of the iterations that were wanted, in order; the last is the network's answer.
     pub fn outputs(&self) -> &[Value<F>] {
         &self.outputs
@@ -84,6 +172,12 @@ impl<F: Float> Trajectory<F> {
             state,
             ..self
         }
+    }
+
+    /// The same with what solvers said at each step.
+    pub(super) fn with_reports(mut self, reports: Vec<SolverReport>) -> Self {
+        self.solver = reports;
+        self
     }
 
     /// The same with each output changed.
@@ -193,19 +287,16 @@ pub(super) fn run<F: Float>(
             .gradient
             .as_ref()
             .map_or("Bptt", |given| given.kind());
-        return Ok(Trajectory {
-            outputs: vec![value],
-            others: Vec::new(),
-            iterations: 1,
-            gradient,
-            state: State::new(wiring.layout.clone()),
-        });
+        let state = State::new(wiring.layout.clone());
+        return Ok(Trajectory::new(vec![value], 1, gradient, state));
     }
     let mut values = Values::new(wiring);
     for (slot, input) in values.slots.iter_mut().zip(inputs) {
         *slot = Some(input.clone());
     }
-    run_stage(wiring, cx, &mut values, options, &rule)
+    let run = run_stage(wiring, cx, &mut values, options, &rule);
+    wiring.shelf.keep(values);
+    run
 }
 
 /// Runs a network whose inputs are in their slots: before, in and after the loop over iterations.
@@ -222,11 +313,8 @@ pub(super) fn run_stage<F: Float>(
     let Some(body) = &wiring.plan.body else {
         let (outputs, others) = wiring.outputs(values);
         return Ok(Trajectory {
-            outputs: vec![outputs],
             others: others.into_iter().collect(),
-            iterations: 1,
-            gradient: strategy.kind(),
-            state,
+            ..Trajectory::new(vec![outputs], 1, strategy.kind(), state)
         });
     };
     wiring.hoist(cx, body, values)?;
@@ -238,9 +326,26 @@ pub(super) fn run_stage<F: Float>(
             let done = strategy.unroll(&mut runner, cx, state, ticks, options.wanted)?;
             (done, ticks)
         }
-        other => unreachable!("{} is served elsewhere", other.kind()),
+        Rule::Converge(converge) => {
+            let (done, report) =
+                super::equilibrium::run(&mut runner, cx, state, converge, &*strategy)?;
+            let iterations = report.samples.iter().map(|s| s.evaluations as usize).max();
+            let iterations = iterations.unwrap_or(0);
+            let penalty = super::jacobian::penalty(&mut runner, cx, &done.state, options)?;
+            let mut run = wiring.after(cx, values, done, iterations, strategy.kind())?;
+            run.solver = vec![report];
+            run.penalty = penalty;
+            return Ok(run);
+        }
+        Rule::Halt(halt) => {
+            return super::halt::run(wiring, cx, values, runner, state, halt, &*strategy);
+        }
+        Rule::Sequence(_) => unreachable!("a sequence is cut into steps before"),
     };
-    wiring.after(cx, values, done, iterations, strategy.kind())
+    let penalty = super::jacobian::penalty(&mut runner, cx, &done.state, options)?;
+    let mut run = wiring.after(cx, values, done, iterations, strategy.kind())?;
+    run.penalty = penalty;
+    Ok(run)
 }
 
 /// The gradient strategy of a run, checked.
@@ -260,6 +365,7 @@ pub(super) fn strategy<F: Float>(
 /// The strategy that a schedule has where none is chosen.
 fn default_strategy<F: Float>(rule: &Rule) -> Arc<dyn GradientStrategy<F>> {
     match rule.inner() {
+        Rule::Converge(_) => Arc::new(Implicit::default()),
         _ => Arc::new(Bptt),
     }
 }
@@ -297,25 +403,33 @@ impl<F: Float> Wiring<F> {
         let mut others = Vec::new();
         let ticks = done.reads.len();
         for (position, read) in done.reads.into_iter().enumerate() {
-            cx.enter_iteration(Some(iterations + position + 1 - ticks));
-            let recorded = read.recorded;
-            self.take(values, read);
-            let (first, rest) = if recorded {
-                self.behind(cx, values)?
-            } else {
-                cx.without_gradients(|cx| self.behind(cx, values))?
-            };
+            cx.enter_iteration(Some((iterations + position + 1).saturating_sub(ticks)));
+            let (first, rest) = self.read(cx, values, read)?;
             outputs.push(first);
             others.extend(rest);
         }
         cx.enter_iteration(None);
         Ok(Trajectory {
-            outputs,
             others,
-            iterations,
-            gradient,
-            state: done.state,
+            backward: done.backward,
+            ..Trajectory::new(outputs, iterations, gradient, done.state)
         })
+    }
+
+    /// What stands behind the loop at one tick; gives the outputs.
+    pub(super) fn read(
+        &self,
+        cx: &mut Context<'_, F>,
+        values: &mut Values<F>,
+        read: Read<F>,
+    ) -> Result<(Value<F>, Option<Vec<Value<F>>>)> {
+        let recorded = read.recorded;
+        self.take(values, read);
+        if recorded {
+            self.behind(cx, values)
+        } else {
+            cx.without_gradients(|cx| self.behind(cx, values))
+        }
     }
 
     /// Puts what was read at a tick in its slots.
@@ -428,15 +542,23 @@ fn misfit<F: Float>(
     }
 }
 
-/// How the loop inside each step of a sequence runs.
-pub(super) fn inner<F: Float>(
+/// The strategy along the steps of a sequence, and how the loop inside each step runs. A strategy for loops that come to
+/// rest serves inside; any other goes along the steps, and each step is differentiated as a whole.
+pub(super) fn along_steps<F: Float>(
     wiring: &Arc<Wiring<F>>,
     rule: &Rule,
-    strategy: &Arc<dyn GradientStrategy<F>>,
-) -> Inner<F> {
-    Inner {
+    strategy: Arc<dyn GradientStrategy<F>>,
+) -> (Arc<dyn GradientStrategy<F>>, Inner<F>) {
+    let whole: Arc<dyn GradientStrategy<F>> = Arc::new(Bptt);
+    let (along, inside) = match strategy.is_for_equilibria() {
+        true => (whole, strategy),
+        false => (strategy, whole),
+    };
+    let inner = Inner {
         wiring: wiring.clone(),
         rule: rule.inner().clone(),
-        strategy: strategy.clone(),
-    }
+        strategy: inside,
+        reports: Arc::default(),
+    };
+    (along, inner)
 }

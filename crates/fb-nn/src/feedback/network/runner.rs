@@ -7,11 +7,12 @@ use crate::error::Result;
 use crate::feedback::State;
 use crate::feedback::gradient::{GradientStrategy, Loop, Wanted};
 use crate::feedback::schedule::{Count, Rule};
+use crate::feedback::solver::SolverReport;
 use crate::feedback::topology::Clock;
 use crate::module::{Context, Value};
 use fb_autograd::Var;
 use fb_tensor::Float;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the loop inside each step of a sequence runs.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Inner<F: Float> {
     pub(super) wiring: Arc<Wiring<F>>,
     pub(super) rule: Rule,
     pub(super) strategy: Arc<dyn GradientStrategy<F>>,
+    /// What solvers say at each step.
+    pub(super) reports: Arc<Mutex<Vec<SolverReport>>>,
 }
 
 impl<F: Float> Inner<F> {
@@ -39,6 +42,15 @@ impl<F: Float> Inner<F> {
                 let ticks = ticks(cx, *count);
                 self.strategy
                     .unroll(&mut runner, cx, own, ticks, Wanted::Last)?
+            }
+            Rule::Converge(converge) => {
+                let (done, report) =
+                    super::equilibrium::run(&mut runner, cx, own, converge, &*self.strategy)?;
+                self.reports
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(report);
+                done
             }
             other => unreachable!("{} inside a sequence is refused before", other.kind()),
         };
@@ -70,11 +82,7 @@ pub(super) struct Runner<F: Float> {
     /// Whether the slots hold what enters now (`Some`), and whether it is cut off the tape.
     entered: Option<bool>,
     values: Values<F>,
-    observer: Option<Observer<F>>,
 }
-
-/// What is told of each tick: its number and the state before and after.
-pub(super) type Observer<F> = Arc<dyn Fn(usize, &State<F>, &State<F>, &[Value<F>]) + Send + Sync>;
 
 impl<F: Float> Runner<F> {
     /// A loop that enters with what `values` hold.
@@ -99,14 +107,7 @@ impl<F: Float> Runner<F> {
             constants: None,
             entered: None,
             values,
-            observer: None,
         }
-    }
-
-    /// Tells `observer` of each tick.
-    pub(super) fn observed(mut self, observer: Option<Observer<F>>) -> Self {
-        self.observer = observer;
-        self
     }
 
     /// The state that the loop starts from: what it is given, and what a first sweep gives besides.
@@ -124,14 +125,21 @@ impl<F: Float> Runner<F> {
         Ok(state)
     }
 
-    /// The same loop for some of the samples.
-    pub(super) fn select_rows(&self, rows: &[usize]) -> Self {
+    /// The same loop for some of the samples, cut off the tape where nothing is recorded.
+    pub(super) fn select_rows(&mut self, cx: &Context<'_, F>, rows: &[usize]) -> Self {
         let entry = self
-            .entry
+            .current(cx)
             .iter()
             .map(|value| value.select_rows(rows))
             .collect();
         self.with_values(entry)
+    }
+
+    /// The edges that tick here, for messages.
+    pub(super) fn edges(&self) -> String {
+        let edges = self.plan.all_edges().into_iter();
+        let names: Vec<_> = edges.map(|e| self.wiring.edges[e].place.clone()).collect();
+        names.join(", ")
     }
 
     fn with_values(&self, entry: Vec<Value<F>>) -> Self {
@@ -143,7 +151,6 @@ impl<F: Float> Runner<F> {
             constants: None,
             entered: None,
             values: Values::new(&self.wiring),
-            observer: None,
         }
     }
 
@@ -155,29 +162,45 @@ impl<F: Float> Runner<F> {
     /// Puts what enters the loop in its slots: over iterations it is the same at each tick.
     fn enter(&mut self, cx: &Context<'_, F>, tick: usize) {
         let before = self.entered.replace(cx.is_detached());
-        let entry = if cx.is_detached() {
-            let cut = || self.entry.iter().map(Value::detach).collect();
-            &*self.constants.get_or_insert_with(cut)
-        } else {
-            &self.entry
-        };
-        let at = |value: &Value<F>| match self.plan.clock {
+        let same = self.plan.clock == Clock::Iteration && before == self.entered;
+        let plan = self.plan.clone();
+        let mut values = std::mem::take(&mut self.values);
+        let entry = self.current(cx);
+        let at = |value: &Value<F>| match plan.clock {
             Clock::Step => value.index_axis(1, tick - 1),
             Clock::Iteration => value.clone(),
         };
-        if self.plan.clock == Clock::Iteration && before == self.entered {
-            for &position in &self.plan.rejoined {
-                self.values.slots[self.plan.entry[position]] = Some(entry[position].clone());
+        if same {
+            for &position in &plan.rejoined {
+                values.slots[plan.entry[position]] = Some(entry[position].clone());
             }
+            self.values = values;
             return;
         }
-        let (slots, sums) = entry.split_at(self.plan.entry.len());
-        for (&slot, value) in self.plan.entry.iter().zip(slots) {
-            self.values.slots[slot] = Some(at(value));
+        let (slots, sums) = entry.split_at(plan.entry.len());
+        for (&slot, value) in plan.entry.iter().zip(slots) {
+            values.slots[slot] = Some(at(value));
         }
-        for (&node, value) in self.plan.hoisted.iter().zip(sums) {
-            self.values.sums[node] = at(value).as_float().cloned();
+        for (&node, value) in plan.hoisted.iter().zip(sums) {
+            values.sums[node] = at(value).as_float().cloned();
         }
+        self.values = values;
+    }
+
+    /// What enters the loop, cut off the tape where nothing is recorded.
+    fn current(&mut self, cx: &Context<'_, F>) -> &[Value<F>] {
+        if cx.is_detached() {
+            let cut = || self.entry.iter().map(Value::detach).collect();
+            self.constants.get_or_insert_with(cut)
+        } else {
+            &self.entry
+        }
+    }
+}
+
+impl<F: Float> Drop for Runner<F> {
+    fn drop(&mut self) {
+        self.wiring.shelf.keep(std::mem::take(&mut self.values));
     }
 }
 
@@ -193,7 +216,6 @@ impl<F: Float> Loop<F> for Runner<F> {
             state.detach();
         }
         self.enter(cx, tick);
-        let before = self.observer.as_ref().map(|_| state.clone());
         let (wiring, plan) = (&*self.wiring, &*self.plan);
         let count = state.ticks() + 1;
         wiring.tick(
@@ -205,16 +227,11 @@ impl<F: Float> Loop<F> for Runner<F> {
             count,
         )?;
         state.advance();
-        let values = if read || self.observer.is_some() {
-            let slots = plan.reads.iter();
-            slots.map(|&slot| self.values.get(slot).clone()).collect()
-        } else {
-            Vec::new()
-        };
-        if let (Some(observer), Some(before)) = (&self.observer, &before) {
-            observer(tick, before, state, &values);
+        if !read {
+            return Ok(Vec::new());
         }
-        Ok(values)
+        let slots = plan.reads.iter();
+        Ok(slots.map(|&slot| self.values.get(slot).clone()).collect())
     }
 
     fn entry(&self) -> Vec<Var<F>> {

@@ -14,7 +14,7 @@ use crate::feedback::schedule::Rule;
 use crate::module::{Context, Value};
 use fb_autograd::Var;
 use fb_tensor::{Float, Tensor};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Runs a network on `[batch, time, …]`.
 pub(super) fn run<F: Float>(
@@ -32,7 +32,9 @@ pub(super) fn run<F: Float>(
     }
     if !wiring.steps() {
         // Nothing ties the steps together: each is a sample, whose loop starts anew.
-        wiring.starting(options, batch)?;
+        if let Some(state) = &options.state {
+            state.check(&wiring.layout, Some(batch))?;
+        }
         let alone = RunOptions {
             state: None,
             wanted: Wanted::Last,
@@ -58,7 +60,9 @@ pub(super) fn run<F: Float>(
             *sum = unfolded;
         }
     }
-    let inner = run::inner(wiring, rule, &strategy);
+    let kind = strategy.kind();
+    let (strategy, inner) = run::along_steps(wiring, rule, strategy);
+    let reports = inner.reports.clone();
     let mut runner = Runner::new(wiring.clone(), body.clone(), Some(inner), &values);
     let state = runner.begin(cx, state)?;
     let done = strategy.unroll(&mut runner, cx, state, time, Wanted::Every)?;
@@ -66,10 +70,11 @@ pub(super) fn run<F: Float>(
         *slot = fold(slot);
     }
     let done = all_steps(done);
-    let run = together.within(cx, |cx| {
-        wiring.after(cx, &mut values, done, time, strategy.kind())
-    })?;
-    Ok(run.map_outputs(|value| unfold(value, batch, time)))
+    let run = together.within(cx, |cx| wiring.after(cx, &mut values, done, time, kind))?;
+    let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(run
+        .with_reports(reports)
+        .map_outputs(|value| unfold(value, batch, time)))
 }
 
 /// All steps of a sequence as the rows of one batch.
@@ -116,10 +121,7 @@ fn all_steps<F: Float>(done: Unrolled<F>) -> Unrolled<F> {
     let values = (0..slots)
         .map(|slot| fold(&stack(done.reads.iter().map(|read| &read.values[slot]))))
         .collect();
-    Unrolled {
-        reads: vec![Read { values, recorded }],
-        state: done.state,
-    }
+    Unrolled::new(vec![Read { values, recorded }], done.state)
 }
 
 /// Values of all steps along a new axis behind the batch.

@@ -10,9 +10,10 @@ use crate::feedback::topology::{Clock, Initial};
 use crate::module::{Context, SplitModule, Value, one_output};
 use fb_autograd::Var;
 use fb_tensor::Float;
+use std::sync::{Mutex, PoisonError};
 
 /// The values of a pass under way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Values<F: Float> {
     /// By slot: inputs first, then layers.
     pub(super) slots: Vec<Option<Value<F>>>,
@@ -20,12 +21,64 @@ pub(super) struct Values<F: Float> {
     pub(super) sums: Vec<Option<Var<F>>>,
 }
 
+/// Lists of passes that are over, empty, for the next: so that a pass like the one before allocates none.
+#[derive(Debug, Default)]
+pub(super) struct Shelf<F: Float> {
+    lists: Mutex<Vec<Values<F>>>,
+}
+
+/// The most lists that are kept: a pass has one for the network and one for each loop that runs.
+const KEPT: usize = 4;
+
+impl<F: Float> Shelf<F> {
+    fn take(&self) -> Option<Values<F>> {
+        self.lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+
+    /// Keeps the memory of lists for the next pass.
+    pub(super) fn keep(&self, mut values: Values<F>) {
+        if values.slots.is_empty() {
+            return;
+        }
+        values.slots.fill(None);
+        values.sums.fill(None);
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if lists.len() < KEPT {
+            lists.push(values);
+        }
+    }
+}
+
 impl<F: Float> Values<F> {
     pub(super) fn new(wiring: &Wiring<F>) -> Self {
+        if let Some(values) = wiring.shelf.take() {
+            return values;
+        }
         let (inputs, nodes) = (wiring.topology.inputs.len(), wiring.nodes.len());
         Self {
             slots: vec![None; inputs + nodes],
             sums: vec![None; nodes],
+        }
+    }
+
+    /// The values of some of the samples.
+    pub(super) fn select_rows(&self, rows: &[usize], batch: usize) -> Self {
+        let all = rows.len() == batch;
+        let part = |value: &Option<Value<F>>| {
+            value.as_ref().map(|value| {
+                if all {
+                    value.clone()
+                } else {
+                    value.select_rows(rows)
+                }
+            })
+        };
+        Self {
+            slots: self.slots.iter().map(part).collect(),
+            sums: vec![None; self.sums.len()],
         }
     }
 

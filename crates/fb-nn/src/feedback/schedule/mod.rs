@@ -7,20 +7,24 @@
 //! | [`Halt`] | until each sample is done, as the network itself or a criterion says |
 //! | [`Sequence`] | once for each step of a sequence, with one of the above inside |
 
+mod converge;
 mod count;
 mod halt;
 mod sequence;
 mod unroll;
 
+pub use converge::{Converge, OnFailure};
 pub use count::Count;
 pub use halt::{Halt, HaltRule};
-pub use sequence::Sequence;
+pub use sequence::{InSequence, Sequence};
 pub use unroll::Unroll;
 
+use super::solver::AnyFixedPointSolver;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// The most iterations that any schedule may ask for: each is kept in memory for its gradient, so a larger number is a
 /// mistake, or a damaged file.
@@ -32,6 +36,8 @@ pub const MOST_ITERATIONS: usize = 1_000_000;
 pub enum Rule {
     /// A number of iterations.
     Iterate(Count),
+    /// Iterations until the loop has come to rest.
+    Converge(Converge),
     /// Iterations until each sample is done.
     Halt(Halt),
     /// Steps along a sequence, each with iterations inside.
@@ -56,6 +62,7 @@ impl Rule {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Iterate(_) => Unroll::KIND,
+            Self::Converge(_) => Converge::KIND,
             Self::Halt(_) => Halt::KIND,
             Self::Sequence(_) => Sequence::KIND,
         }
@@ -80,6 +87,29 @@ pub trait Schedule: Debug + Clone + Serialize + DeserializeOwned + Send + Sync +
     /// # Errors
     /// One is outside its domain.
     fn validate(&self) -> Result<()>;
+
+    /// Looks up the solvers that came from a file by their kinds; schedules without one have nothing to do.
+    ///
+    /// # Errors
+    /// A kind is not known, or its settings cannot be read.
+    fn resolve(&mut self, place: &str, solvers: &dyn Solvers) -> Result<()> {
+        let _ = (place, solvers);
+        Ok(())
+    }
+}
+
+/// What turns a kind and a configuration into a solver: a [`Registry`](crate::Registry), which schedules do not know.
+pub trait Solvers {
+    /// A solver from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not known or the configuration is not one of it.
+    fn solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyFixedPointSolver>>;
 }
 
 /// A [`Schedule`] of any type, as a topology holds it. Implemented for every schedule.

@@ -1,7 +1,7 @@
 //! Steps along a sequence.
 
-use super::{Count, Halt, Rule, Schedule, Unroll};
-use crate::error::{Error, Result};
+use super::{Converge, Count, Rule, Schedule, Solvers, Unroll};
+use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
 /// Runs the network once for each step of a sequence `[batch, time, …]`; edges on the [step clock](super::super::topology::Clock)
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Sequence::new().iterations(), 1);
 /// assert_eq!(Sequence::with(Unroll::iterations(3)).iterations(), 3);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
     #[serde(default)]
@@ -23,13 +23,13 @@ pub struct Sequence {
 }
 
 /// What runs at each step.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "config")]
 enum Inside {
     #[default]
     Once,
     Unroll(Unroll),
-    Halt(Halt),
+    Converge(Converge),
 }
 
 /// What can run at each step of a [`Sequence`].
@@ -46,21 +46,19 @@ impl InSequence for Unroll {
     }
 }
 
-impl InSequence for Halt {
-    fn in_sequence(self) -> Sequence {
-        Sequence {
-            inside: Inside::Halt(self),
-        }
-    }
-}
-
 impl Sequence {
     /// One iteration at each step.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The iterations of another schedule at each step.
+    pub(super) fn around(inside: Converge) -> Self {
+        Self {
+            inside: Inside::Converge(inside),
+        }
+    }
+
+    /// The iterations of another schedule at each step: [`Unroll`] or [`Converge`].
     pub fn with(inside: impl InSequence) -> Self {
         inside.in_sequence()
     }
@@ -73,7 +71,7 @@ impl Schedule for Sequence {
         match &self.inside {
             Inside::Once => 1,
             Inside::Unroll(inside) => inside.iterations(),
-            Inside::Halt(inside) => inside.iterations(),
+            Inside::Converge(inside) => inside.iterations(),
         }
     }
 
@@ -81,7 +79,7 @@ impl Schedule for Sequence {
         Rule::Sequence(Box::new(match &self.inside {
             Inside::Once => Rule::Iterate(Count::Fixed(1)),
             Inside::Unroll(inside) => inside.rule(),
-            Inside::Halt(inside) => inside.rule(),
+            Inside::Converge(inside) => inside.rule(),
         }))
     }
 
@@ -89,13 +87,14 @@ impl Schedule for Sequence {
         match &self.inside {
             Inside::Once => Ok(()),
             Inside::Unroll(inside) => inside.validate(),
-            Inside::Halt(_) => Err(Error::Config {
-                what: "Sequence".to_owned(),
-                expected: "the same work for each sample at each step: Unroll or Converge inside"
-                    .to_owned(),
-                found: "Halt inside".to_owned(),
-                help: "halt on whole sequences instead, or use Converge inside".to_owned(),
-            }),
+            Inside::Converge(inside) => inside.validate(),
+        }
+    }
+
+    fn resolve(&mut self, place: &str, solvers: &dyn Solvers) -> Result<()> {
+        match &mut self.inside {
+            Inside::Converge(inside) => inside.resolve(place, solvers),
+            Inside::Once | Inside::Unroll(_) => Ok(()),
         }
     }
 }
