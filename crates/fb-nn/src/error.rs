@@ -48,9 +48,11 @@ pub enum Error {
         /// A way out.
         help: String,
     },
-    /// A feedback edge that cannot be.
-    #[error("feedback {from:?} -> {to:?} {problem}\n  {detail}{}", Help(help))]
+    /// An edge that cannot be.
+    #[error("{kind} {from:?} -> {to:?} {problem}\n  {detail}{}", Help(help))]
     Feedback {
+        /// `"feedback"`, or `"edge"` for one without delay.
+        kind: &'static str,
         /// The layer it comes from.
         from: String,
         /// The layer it goes to.

@@ -165,6 +165,15 @@ impl<F: Float> Trajectory<F> {
         all
     }
 
+    /// The same as the run of so many steps that leave this state.
+    pub(super) fn of_steps(self, iterations: usize, state: State<F>) -> Self {
+        Self {
+            iterations,
+            state,
+            ..self
+        }
+    }
+
     /// The same with what solvers said at each step.
     pub(super) fn with_reports(mut self, reports: Vec<SolverReport>) -> Self {
         self.solver = reports;

@@ -270,8 +270,9 @@ impl<F: Float> Wiring<F> {
         let Value::Float(x) = values.get(slot) else {
             return Ok(values.get(slot).clone());
         };
-        let x = self.join_all(cx, &joining.concat, x.clone(), values, state, tick)?;
-        let x = self.join_all(cx, &joining.sum, x, values, state, tick)?;
+        // What is added joins what comes from outside, in its shape; what widens it comes last.
+        let x = self.join_all(cx, &joining.sum, x.clone(), values, state, tick)?;
+        let x = self.join_all(cx, &joining.concat, x, values, state, tick)?;
         Ok(Value::Float(x))
     }
 
