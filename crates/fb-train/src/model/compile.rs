@@ -64,6 +64,7 @@ impl<F: Float> Compile<F> for Network<F> {
             loss_on: LossOn::Last,
             clip: None,
             penalties: Vec::new(),
+            average: None,
             tape: Tape::new(),
             clock: Clock::default(),
         })

@@ -1,18 +1,23 @@
 //! A network together with how it learns.
 
+mod average;
 mod compile;
 mod evaluate;
+mod forward;
 mod loss_on;
+mod objective;
 mod predict;
 mod samples;
 mod step;
 
+pub(crate) use average::Average;
 pub use compile::{Compile, IntoMetrics};
 pub use evaluate::Evaluation;
+pub use forward::Predict;
 pub use loss_on::LossOn;
 pub use samples::{Inputs, IntoInputs, IntoSamples, Samples};
-pub(crate) use step::StepOptions;
 pub use step::StepReport;
+pub(crate) use step::{Segment, Start, StepOptions};
 
 use crate::describe::Training;
 use crate::error::Result;
@@ -40,6 +45,8 @@ pub struct Model<F: Float = f32> {
     pub(crate) loss_on: LossOn,
     pub(crate) clip: Option<Clip>,
     pub(crate) penalties: Vec<Penalty>,
+    /// The running average of the weights, while `fit` keeps one.
+    pub(crate) average: Option<Average<F>>,
     /// Kept between steps so that its memory is reused; empty outside a step.
     tape: Tape<F>,
     pub(crate) clock: Clock,
