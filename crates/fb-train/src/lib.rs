@@ -25,8 +25,8 @@ pub use error::{Error, Result};
 pub use fit::{Fit, Goal, Validation};
 pub use history::{EpochRecord, History};
 pub use model::{
-    Compile, Evaluation, Inputs, IntoInputs, IntoMetrics, IntoSamples, LossOn, Model, Samples,
-    StepReport,
+    Compile, Evaluation, Inputs, IntoInputs, IntoMetrics, IntoSamples, LossOn, Model, Predict,
+    Samples, StepReport,
 };
 pub use persist::NetworkFile;
 pub use progress::Verbosity;

@@ -1,5 +1,8 @@
 //! Fitting a model to samples: the options and the loop.
 
+mod carry;
+#[cfg(test)]
+mod carry_tests;
 mod goal;
 mod options;
 mod run;

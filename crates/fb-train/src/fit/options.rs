@@ -4,8 +4,10 @@ use super::goal::Goal;
 use crate::callback::Callback;
 use crate::model::{IntoSamples, Samples};
 use crate::progress::Verbosity;
+use fb_nn::feedback::schedule::AnySchedule;
 use fb_tensor::Float;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What is looked at after each epoch besides the training samples.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,8 @@ pub struct Fit<F: Float = f32> {
     pub(super) checkpoint: Option<PathBuf>,
     pub(super) checkpoint_every: u64,
     pub(super) resume: bool,
+    pub(super) ema: Option<f64>,
+    pub(super) schedule: Option<Arc<dyn AnySchedule>>,
 }
 
 impl Fit<f32> {
@@ -70,6 +74,8 @@ impl<F: Float> Fit<F> {
             checkpoint: None,
             checkpoint_every: 1,
             resume: false,
+            ema: None,
+            schedule: None,
         }
     }
 
@@ -147,6 +153,33 @@ impl<F: Float> Fit<F> {
     #[must_use]
     pub fn log_every(mut self, epochs: usize) -> Self {
         self.log_every = epochs;
+        self
+    }
+
+    /// Keeps a running average of the weights, `a ← decay·a + (1 − decay)·w` after each optimizer step. Validation and
+    /// callbacks see the average, and the model ends with it: it is steadier than the weights of any one step.
+    ///
+    /// ```
+    /// let fit = fb_train::Fit::epochs(20).ema(0.999);
+    /// # let _: fb_train::Fit = fit;
+    /// ```
+    #[must_use]
+    pub fn ema(mut self, decay: f64) -> Self {
+        self.ema = Some(decay);
+        self
+    }
+
+    /// Trains under another schedule than the network's, such as a random number of iterations. Validation runs as
+    /// [`Model::evaluate`](crate::Model::evaluate) does: under the network's own.
+    ///
+    /// ```
+    /// use fb_nn::feedback::schedule::Unroll;
+    /// let fit = fb_train::Fit::epochs(20).schedule(Unroll::uniform(2, 8));
+    /// # let _: fb_train::Fit = fit;
+    /// ```
+    #[must_use]
+    pub fn schedule(mut self, schedule: impl AnySchedule + 'static) -> Self {
+        self.schedule = Some(Arc::new(schedule));
         self
     }
 

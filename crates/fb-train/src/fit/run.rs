@@ -1,16 +1,18 @@
 //! The training loop.
 
+use super::carry::{self, Carry, Rules};
 use super::options::{Fit, Validation};
 use super::weights;
 use crate::callback::{Action, EpochEnd, FitStart};
 use crate::error::{Error, Result};
 use crate::history::{EpochRecord, History};
 use crate::metrics::Metric;
-use crate::model::{IntoSamples, Model, Samples};
+use crate::model::{Average, IntoSamples, Model, Predict, Samples};
 use crate::persist::FitSettings;
 use crate::progress::Progress;
 use fb_data::Batches;
 use fb_nn::feedback::network::Wanted;
+use fb_nn::feedback::topology::Clock;
 use fb_nn::optim::OptimizerState;
 use fb_nn::param::StateDict;
 use fb_tensor::{Float, threads};
@@ -63,6 +65,7 @@ struct Snapshot<F: Float> {
     params: StateDict<F>,
     optimizer: OptimizerState<F>,
     clock: crate::model::Clock,
+    average: Option<Average<F>>,
 }
 
 /// What an epoch's batches added up to.
@@ -70,20 +73,37 @@ struct Snapshot<F: Float> {
 struct Totals {
     loss: f64,
     rows: usize,
-    iterations: usize,
+    iterations: f64,
     steps: usize,
+    /// How far the loop is from rest, as the last batch saw it.
+    residual: Option<f64>,
 }
 
 impl<'a, F: Float> Run<'a, F> {
     fn new(model: &'a mut Model<F>, samples: Samples<F>, mut options: Fit<F>) -> Result<Self> {
-        samples.check(&model.network, "the training data")?;
+        let schedule = options.schedule.as_deref();
+        if let Some(schedule) = schedule {
+            schedule.validate()?;
+        }
+        samples.check(
+            &model.network,
+            "the training data",
+            model.sequences(schedule),
+        )?;
         check_options(&options)?;
         model.check_settings()?;
-        let recorded = recorded(model, !matches!(options.validation, Validation::None));
+        if model.segments().is_some_and(|segments| segments.refill) {
+            carry::check(model)?;
+        }
+        let recorded = recorded(
+            model,
+            &options,
+            !matches!(options.validation, Validation::None),
+        );
         check_goal(&options, &recorded)?;
         let (train, validation) = divide(samples, std::mem::take(&mut options.validation))?;
         if let Some(validation) = &validation {
-            validation.check(&model.network, "the validation data")?;
+            validation.check(&model.network, "the validation data", model.sequences(None))?;
         }
         if let Some(class_weights) = &options.class_weights {
             weights::check(class_weights, &train.targets)?;
@@ -97,7 +117,15 @@ impl<'a, F: Float> Run<'a, F> {
             batch_size: options.batch_size,
             shuffle: options.shuffle,
             class_weights: options.class_weights.clone(),
+            ema: options.ema,
+            schedule: match schedule {
+                Some(schedule) => Some((schedule.kind(), schedule.config()?)),
+                None => None,
+            },
         };
+        model.average = options
+            .ema
+            .map(|decay| Average::new(decay, model.network.params()));
         let mut end = model.clock.epoch.saturating_add(options.epochs);
         let mut history = History::new();
         if let (true, Some(path)) = (options.resume, &options.checkpoint)
@@ -140,6 +168,13 @@ impl<'a, F: Float> Run<'a, F> {
     }
 
     fn train(mut self) -> Result<History> {
+        let result = self.all_epochs();
+        self.model.average = None;
+        self.progress.finish();
+        result.map(|()| self.history)
+    }
+
+    fn all_epochs(&mut self) -> Result<()> {
         let start = FitStart {
             values: &self.recorded,
             params: self.model.network.params(),
@@ -148,21 +183,49 @@ impl<'a, F: Float> Run<'a, F> {
             callback.on_start(&start)?;
         }
         while self.model.clock.epoch < self.end {
-            let record = self.epoch()?;
-            let stop = self.after_epoch(record)?;
+            let mut record = self.epoch()?;
+            let weights = self.enter_average()?;
+            self.validate(&mut record)?;
+            let (stop, restored) = self.after_epoch(record)?;
+            match (weights, restored) {
+                (Some(_), true) => {
+                    // What a callback went back to is what the training ends with.
+                    let values = self.model.params().state_dict();
+                    if let Some(average) = &mut self.model.average {
+                        average.values = values;
+                    }
+                }
+                (Some(weights), false) => self.model.params_mut().load_state_dict(&weights)?,
+                (None, _) => {}
+            }
             let last = stop || self.model.clock.epoch >= self.end;
             self.write_checkpoint(last)?;
             if stop {
                 break;
             }
         }
+        if let Some(average) = self.model.average.take() {
+            self.model.params_mut().load_state_dict(&average.values)?;
+        }
         for callback in &mut self.options.callbacks {
             if let Some(params) = callback.on_end() {
                 self.model.params_mut().load_state_dict(&params)?;
             }
         }
-        self.progress.finish();
-        Ok(self.history)
+        Ok(())
+    }
+
+    /// Changes the weights for their average, where one is kept; gives the weights.
+    fn enter_average(&mut self) -> Result<Option<StateDict<F>>> {
+        let Some(average) = &self.model.average else {
+            return Ok(None);
+        };
+        let weights = self.model.network.params().state_dict();
+        self.model
+            .network
+            .params_mut()
+            .load_state_dict(&average.values)?;
+        Ok(Some(weights))
     }
 
     /// One pass over the training samples and the validation.
@@ -176,6 +239,7 @@ impl<'a, F: Float> Run<'a, F> {
                 params: self.model.params().state_dict(),
                 optimizer: self.model.optimizer_state.clone(),
                 clock: self.model.clock,
+                average: self.model.average.clone(),
             });
         }
         let start = Instant::now();
@@ -188,6 +252,7 @@ impl<'a, F: Float> Run<'a, F> {
                     self.model.params_mut().load_state_dict(&good.params)?;
                     self.model.optimizer_state = good.optimizer;
                     self.model.clock = good.clock;
+                    self.model.average = good.average;
                 }
                 return Err(error);
             }
@@ -200,23 +265,48 @@ impl<'a, F: Float> Run<'a, F> {
             record.set(metric.name().to_owned(), metric.value());
             metric.reset();
         }
-        if let Some(validation) = &self.validation {
-            let evaluation = self.model.evaluate_outputs(validation, Wanted::Last)?.pop();
-            for (name, value) in evaluation.iter().flat_map(|e| e.iter()) {
-                record.set(format!("val_{name}"), value);
-            }
+        if self.most_iterations() > 1 {
+            record.set("iterations", totals.iterations / totals.steps as f64);
         }
-        let most = self.model.network.iterations();
-        if most > 1 {
-            record.set("iterations", totals.iterations as f64 / totals.steps as f64);
+        if let Some(residual) = totals.residual {
+            record.set("residual", residual);
         }
         record.set("seconds", seconds);
         record.set("rows_per_second", totals.rows as f64 / seconds.max(1e-9));
         Ok(record)
     }
 
+    /// The most iterations of a step.
+    fn most_iterations(&self) -> usize {
+        most_iterations(self.model, &self.options)
+    }
+
+    /// Looks at the validation samples.
+    fn validate(&self, record: &mut EpochRecord) -> Result<()> {
+        if let Some(validation) = &self.validation {
+            let how = Predict::new();
+            let evaluation = self
+                .model
+                .evaluate_outputs(validation, Wanted::Last, &how)?
+                .pop();
+            for (name, value) in evaluation.iter().flat_map(|e| e.iter()) {
+                record.set(format!("val_{name}"), value);
+            }
+        }
+        Ok(())
+    }
+
     fn batches(&mut self) -> Result<Totals> {
+        if self
+            .model
+            .segments()
+            .is_some_and(|segments| segments.refill)
+        {
+            return self.turns();
+        }
         let mut totals = Totals::default();
+        let count = self.batches.count();
+        let looks = self.recorded.iter().any(|name| name == "residual");
         let shuffled = self.options.shuffle;
         for rows in self.batches.epoch(self.model.clock.epoch) {
             let samples = if shuffled {
@@ -231,6 +321,9 @@ impl<'a, F: Float> Run<'a, F> {
             let options = crate::model::StepOptions {
                 weights: row_weights.as_ref(),
                 first_row: totals.rows as u64,
+                rows: None,
+                schedule: self.options.schedule.as_deref(),
+                residual: looks && totals.steps + 1 == count,
             };
             let metrics = &mut self.metrics;
             let report = self.model.step(&samples, &options, |answer| {
@@ -243,15 +336,63 @@ impl<'a, F: Float> Run<'a, F> {
             }
             totals.loss += report.loss * rows.len() as f64;
             totals.rows += rows.len();
-            totals.iterations += report.iterations;
+            totals.iterations += report.mean_iterations;
+            totals.residual = report.residual;
             totals.steps += 1;
             self.progress.batch(report.loss);
         }
         Ok(totals)
     }
 
-    /// Tells everybody about the epoch; whether training should end.
-    fn after_epoch(&mut self, record: EpochRecord) -> Result<bool> {
+    /// One pass in which samples that halt give their places to others.
+    fn turns(&mut self) -> Result<Totals> {
+        let mut totals = Totals::default();
+        let epoch = self.model.clock.epoch;
+        let Some(segments) = self.model.segments() else {
+            return Ok(totals);
+        };
+        let order: Vec<usize> = self.batches.epoch(epoch).flatten().copied().collect();
+        let size = self.batches.size();
+        let schedule = self.options.schedule.clone();
+        let rules = Rules {
+            segments,
+            schedule: schedule.as_deref(),
+            epoch,
+        };
+        let looks = self.recorded.iter().any(|name| name == "residual");
+        let mut waiting = order.iter().copied();
+        let mut carry = Carry::new();
+        carry.fill(size, &mut waiting, self.model, &rules);
+        let (mut loss, mut ran) = (0.0, 0);
+        while !carry.is_empty() {
+            let look = looks && totals.residual.is_none() && waiting.len() == 0;
+            let weights = self.options.class_weights.as_deref();
+            let turn = carry.turn(self.model, &self.train, weights, look, &rules, &mut waiting)?;
+            if let Some(tried) = self.untried.take() {
+                self.good = Some(tried);
+            }
+            if !turn.left.is_empty() {
+                let targets = self.train.select(&turn.left).targets;
+                for metric in &mut self.metrics {
+                    metric.update(&turn.answers, &targets)?;
+                }
+            }
+            loss += turn.report.loss * turn.ran as f64;
+            ran += turn.ran;
+            totals.iterations += turn.report.mean_iterations * turn.ran as f64;
+            totals.residual = turn.report.residual.or(totals.residual);
+            totals.rows += turn.left.len();
+            self.progress.batch(turn.report.loss);
+        }
+        // A sample's iterations are those of all its segments.
+        totals.iterations /= totals.rows.max(1) as f64;
+        totals.steps = 1;
+        totals.loss = loss / ran.max(1) as f64 * totals.rows as f64;
+        Ok(totals)
+    }
+
+    /// Tells everybody about the epoch; whether training should end, and whether it goes back to other weights.
+    fn after_epoch(&mut self, record: EpochRecord) -> Result<(bool, bool)> {
         let mut stop = false;
         if let Some(goal) = &self.options.goal {
             stop = goal.met_by(&record) == Some(true);
@@ -273,17 +414,18 @@ impl<'a, F: Float> Run<'a, F> {
                 notes.push(reason);
             }
         }
+        let restored = restore.is_some();
         if let Some(params) = restore {
             self.model.params_mut().load_state_dict(&params)?;
         }
         let last = stop || self.model.clock.epoch >= self.end;
-        self.progress
-            .end_epoch(&record, self.model.network.iterations(), last);
+        let most = self.most_iterations();
+        self.progress.end_epoch(&record, most, last);
         for note in notes {
             self.progress.note(&note);
         }
         self.history.push(record);
-        Ok(stop)
+        Ok((stop, restored))
     }
 
     fn write_checkpoint(&self, last: bool) -> Result<()> {
@@ -309,7 +451,7 @@ impl<'a, F: Float> Run<'a, F> {
 }
 
 /// The names of the values that each epoch records.
-fn recorded<F: Float>(model: &Model<F>, validates: bool) -> Vec<String> {
+fn recorded<F: Float>(model: &Model<F>, options: &Fit<F>, validates: bool) -> Vec<String> {
     let mut names = vec!["loss".to_owned()];
     let metrics = model.fresh_metrics();
     names.extend(metrics.iter().map(|metric| metric.name().to_owned()));
@@ -317,11 +459,29 @@ fn recorded<F: Float>(model: &Model<F>, validates: bool) -> Vec<String> {
         let of_validation: Vec<_> = names.iter().map(|name| format!("val_{name}")).collect();
         names.extend(of_validation);
     }
-    if model.network.iterations() > 1 {
+    if most_iterations(model, options) > 1 {
         names.push("iterations".to_owned());
+        if !model.sequences(options.schedule.as_deref()) {
+            names.push("residual".to_owned());
+        }
     }
     names.extend(["seconds", "rows_per_second"].map(str::to_owned));
     names
+}
+
+/// The most iterations that a step makes; 1 without a loop.
+fn most_iterations<F: Float>(model: &Model<F>, options: &Fit<F>) -> usize {
+    let mut edges = model.network.topology().edges.iter();
+    let has_loop = edges.any(|edge| edge.delay > 0 && edge.clock == Clock::Iteration);
+    let own = model.network.iterations();
+    let one = match &options.schedule {
+        Some(schedule) if has_loop => schedule.iterations(),
+        _ => own,
+    };
+    if !has_loop && one == 1 {
+        return 1;
+    }
+    one * model.segments().map_or(1, |segments| segments.count)
 }
 
 /// Refuses a goal that no epoch could meet, before any training.
@@ -346,6 +506,16 @@ fn check_options<F: Float>(options: &Fit<F>) -> Result<()> {
             expected: "a checkpoint file to go on from",
             found: "none".to_owned(),
             help: "name it with .checkpoint(\"run.ckpt\")",
+        });
+    }
+    if let Some(decay) = options.ema
+        && !(0.0..1.0).contains(&decay)
+    {
+        return Err(Error::Setting {
+            what: "Fit::ema",
+            expected: "a decay from 0 up to, but not including, 1",
+            found: decay.to_string(),
+            help: "0.999 averages over about a thousand steps",
         });
     }
     Ok(())

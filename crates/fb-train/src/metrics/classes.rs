@@ -23,7 +23,7 @@ const COLUMNS: &str = "an output with one column a class takes class indices (i6
 /// # Errors
 /// The shapes do not fit, or a target names no class.
 #[inline]
-pub(super) fn for_each_row<F: Float>(
+pub(crate) fn for_each_row<F: Float>(
     metric: &str,
     output: &Tensor<F>,
     target: &Target<F>,

@@ -21,7 +21,7 @@
 mod accuracy;
 mod average;
 mod class_counts;
-mod classes;
+pub(crate) mod classes;
 mod confusion_matrix;
 mod errors;
 mod f1;

@@ -1,10 +1,9 @@
 //! How good a model is on given samples.
 
-use super::step::numbers;
-use super::{IntoSamples, Model, Samples};
+use super::{IntoSamples, Model, Predict, Samples};
 use crate::error::Result;
-use fb_nn::Context;
-use fb_nn::feedback::network::{RunOptions, Wanted};
+use fb_autograd::Var;
+use fb_nn::feedback::network::Wanted;
 use fb_tensor::{Float, threads};
 use std::fmt;
 
@@ -57,14 +56,22 @@ impl fmt::Display for Evaluation {
 }
 
 impl<F: Float> Model<F> {
-    /// Loss and metrics of the answers after the last iteration.
+    /// Loss and metrics of the answers after the last iteration; of deep supervision, after the last segment.
     ///
     /// # Errors
     /// The samples are not what the network takes.
     pub fn evaluate(&self, samples: impl IntoSamples<F>) -> Result<Evaluation> {
+        self.evaluate_with(samples, &Predict::new())
+    }
+
+    /// [`Model::evaluate`] under another schedule, or with noise.
+    ///
+    /// # Errors
+    /// The samples are not what the network takes, or the schedule does not fit it.
+    pub fn evaluate_with(&self, samples: impl IntoSamples<F>, how: &Predict) -> Result<Evaluation> {
         let samples = samples.into_samples();
-        samples.check(&self.network, "the evaluation data")?;
-        let mut all = threads::scope(|| self.evaluate_outputs(&samples, Wanted::Last))?;
+        self.check(&samples, "the evaluation data", how)?;
+        let mut all = threads::scope(|| self.evaluate_outputs(&samples, Wanted::Last, how))?;
         Ok(all.pop().expect("every run has an output"))
     }
 
@@ -73,15 +80,20 @@ impl<F: Float> Model<F> {
     /// # Errors
     /// The samples are not what the network takes.
     pub fn evaluate_iterations(&self, samples: impl IntoSamples<F>) -> Result<Vec<Evaluation>> {
-        let samples = samples.into_samples();
-        samples.check(&self.network, "the evaluation data")?;
-        threads::scope(|| self.evaluate_outputs(&samples, Wanted::Every))
+        let (samples, how) = (samples.into_samples(), Predict::new());
+        self.check(&samples, "the evaluation data", &how)?;
+        threads::scope(|| self.evaluate_outputs(&samples, Wanted::Every, &how))
+    }
+
+    fn check(&self, samples: &Samples<F>, what: &'static str, how: &Predict) -> Result<()> {
+        samples.check(&self.network, what, self.sequences(how.schedule_ref()))
     }
 
     pub(crate) fn evaluate_outputs(
         &self,
         samples: &Samples<F>,
         wanted: Wanted,
+        how: &Predict,
     ) -> Result<Vec<Evaluation>> {
         let rows = samples.rows();
         let mut sums: Vec<(f64, Vec<_>)> = Vec::new();
@@ -89,29 +101,20 @@ impl<F: Float> Model<F> {
         while start < rows {
             let end = (start + BATCH).min(rows);
             let batch = samples.range(start..end);
-            let mut cx = Context::eval(self.network.params());
-            let options = RunOptions {
-                wanted,
-                ..RunOptions::default()
-            };
-            let trajectory = self.network.run(&mut cx, batch.inputs.value(), &options)?;
+            let outputs = self.answers(&batch.inputs, start, wanted, how)?.outputs;
             if sums.is_empty() {
-                sums = trajectory
-                    .outputs()
+                sums = outputs
                     .iter()
                     .map(|_| (0.0, self.fresh_metrics()))
                     .collect();
             }
-            for (output, (loss, metrics)) in trajectory.outputs().iter().zip(&mut sums) {
-                let output = numbers(output)?;
-                *loss += self
-                    .loss
-                    .forward(output, &batch.targets, None)?
-                    .item()
-                    .to_f64()
-                    * (end - start) as f64;
+            for (output, (loss, metrics)) in outputs.iter().zip(&mut sums) {
+                let value =
+                    self.loss
+                        .forward(&Var::constant(output.clone()), &batch.targets, None)?;
+                *loss += value.item().to_f64() * (end - start) as f64;
                 for metric in metrics {
-                    metric.update(output.tensor(), &batch.targets)?;
+                    metric.update(output, &batch.targets)?;
                 }
             }
             start = end;

@@ -1,14 +1,15 @@
 //! Answers of a model.
 
-use super::step::numbers;
-use super::{Inputs, IntoInputs, Model};
+use super::objective::plain;
+use super::{Inputs, IntoInputs, Model, Predict};
 use crate::error::Result;
-use fb_nn::Context;
-use fb_nn::feedback::network::{RunOptions, Wanted};
+use fb_nn::feedback::network::Wanted;
 use fb_tensor::{Float, Tensor, threads};
 
 /// Rows that are run through the network at a time.
 const BATCH: usize = 256;
+
+const WHAT: &str = "the input of predict";
 
 impl<F: Float> Model<F> {
     /// The answers after the last iteration.
@@ -20,7 +21,15 @@ impl<F: Float> Model<F> {
     /// # Errors
     /// The input is not what the network takes, or holds a NaN or infinity.
     pub fn predict(&self, x: impl IntoInputs<F>) -> Result<Tensor<F>> {
-        let mut all = self.predict_inputs(&x.into_inputs(), Wanted::Last)?;
+        self.predict_with(x, &Predict::new())
+    }
+
+    /// [`Model::predict`] under another schedule, or with noise.
+    ///
+    /// # Errors
+    /// The input is not what the network takes, or the schedule does not fit it.
+    pub fn predict_with(&self, x: impl IntoInputs<F>, how: &Predict) -> Result<Tensor<F>> {
+        let mut all = self.predict_inputs(&x.into_inputs(), Wanted::Last, how)?;
         Ok(all.pop().expect("every run has an output"))
     }
 
@@ -29,7 +38,7 @@ impl<F: Float> Model<F> {
     /// # Errors
     /// The input is not what the network takes, or holds a NaN or infinity.
     pub fn predict_iterations(&self, x: impl IntoInputs<F>) -> Result<Vec<Tensor<F>>> {
-        self.predict_inputs(&x.into_inputs(), Wanted::Every)
+        self.predict_inputs(&x.into_inputs(), Wanted::Every, &Predict::new())
     }
 
     /// The most likely class of each row: the largest output, or whether the only one is above one half.
@@ -45,31 +54,55 @@ impl<F: Float> Model<F> {
         Ok(y.argmax(y.rank() - 1))
     }
 
-    fn predict_inputs(&self, inputs: &Inputs<F>, wanted: Wanted) -> Result<Vec<Tensor<F>>> {
-        inputs.check(&self.network, "the input of predict")?;
+    /// All outputs of a network with several, in the order in which it declares them, after the last iteration.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    pub fn predict_all(&self, x: impl IntoInputs<F>) -> Result<Vec<Tensor<F>>> {
+        let (inputs, how) = (x.into_inputs(), Predict::new());
+        inputs.check(&self.network, WHAT, self.sequences(None))?;
         threads::scope(|| {
-            let rows = inputs.rows();
-            let mut parts: Vec<Vec<Tensor<F>>> = Vec::new();
-            for start in (0..rows).step_by(BATCH) {
-                let batch = inputs.range(start..(start + BATCH).min(rows));
-                let options = RunOptions {
-                    wanted,
-                    ..RunOptions::default()
-                };
-                let mut cx = Context::eval(self.network.params());
-                let trajectory = self.network.run(&mut cx, batch.value(), &options)?;
-                parts.resize(trajectory.outputs().len(), Vec::new());
-                for (output, part) in trajectory.outputs().iter().zip(&mut parts) {
-                    part.push(numbers(output)?.tensor().clone());
-                }
-            }
-            Ok(parts
-                .into_iter()
-                .map(|part| match part.as_slice() {
-                    [only] => only.clone(),
-                    several => Tensor::concat(&several.iter().collect::<Vec<_>>(), 0),
-                })
-                .collect())
+            self.by_batches(&inputs, |batch, start| {
+                let run = self.answers(batch, start, Wanted::Last, &how)?.run;
+                plain(&run.into_last_all())
+            })
         })
+    }
+
+    fn predict_inputs(
+        &self,
+        inputs: &Inputs<F>,
+        wanted: Wanted,
+        how: &Predict,
+    ) -> Result<Vec<Tensor<F>>> {
+        inputs.check(&self.network, WHAT, self.sequences(how.schedule_ref()))?;
+        threads::scope(|| {
+            self.by_batches(inputs, |batch, start| {
+                Ok(self.answers(batch, start, wanted, how)?.outputs)
+            })
+        })
+    }
+
+    /// What `answers` gives for each batch and its first row, joined over the batches.
+    fn by_batches(
+        &self,
+        inputs: &Inputs<F>,
+        answers: impl Fn(&Inputs<F>, usize) -> Result<Vec<Tensor<F>>>,
+    ) -> Result<Vec<Tensor<F>>> {
+        let rows = inputs.rows();
+        let mut parts: Vec<Vec<Tensor<F>>> = Vec::new();
+        for start in (0..rows).step_by(BATCH) {
+            let batch = inputs.range(start..(start + BATCH).min(rows));
+            let outputs = answers(&batch, start)?;
+            parts.resize(outputs.len(), Vec::new());
+            for (output, part) in outputs.into_iter().zip(&mut parts) {
+                part.push(output);
+            }
+        }
+        let joined = parts.into_iter().map(|part| match part.as_slice() {
+            [only] => only.clone(),
+            several => Tensor::concat(&several.iter().collect::<Vec<_>>(), 0),
+        });
+        Ok(joined.collect())
     }
 }

@@ -9,7 +9,7 @@ use crate::checkpoint::{Checkpoint, OptimizerRecord, TrainingProgress};
 use crate::error::{Error, Result};
 use crate::file::{AnyTensor, ModelFile, NamedTensors};
 use crate::history::History;
-use crate::model::{Clock, Model};
+use crate::model::{Average, Clock, Model};
 use fb_nn::optim::{NamedState, OptimizerState};
 use fb_nn::param::StateDict;
 use fb_tensor::{Float, Tensor};
@@ -18,6 +18,8 @@ use std::path::Path;
 
 const PARAMS: &str = "params/";
 const OPTIMIZER: &str = "optimizer/";
+/// Where the running average of the weights stands.
+const AVERAGE: &str = "average/";
 
 /// More epochs or steps than any training makes: what counts on from a larger number could overflow.
 const MOST_COUNTED: u64 = 1 << 48;
@@ -71,6 +73,9 @@ impl<F: Float> Model<F> {
         let tensors = file.tensors_mut();
         for (_, param) in self.params().iter() {
             tensors.insert(format!("{PARAMS}{}", param.name()), store(&param.value));
+        }
+        for (name, tensor) in self.average.iter().flat_map(|average| &average.values) {
+            tensors.insert(format!("{AVERAGE}{name}"), store(tensor));
         }
         for (name, tensor) in &named.slots {
             tensors.insert(format!("{OPTIMIZER}{name}"), store(tensor));
@@ -138,6 +143,13 @@ impl<F: Float> Model<F> {
         let tensors = checkpoint.model.tensors();
         let values = state(&self.network, tensors, PARAMS, path)?;
         let memory = self.memory(&checkpoint, path)?;
+        let average = match &self.average {
+            Some(average) => Some(Average {
+                values: state(&self.network, tensors, AVERAGE, path)?,
+                ..*average
+            }),
+            None => None,
+        };
         let kept = (0..callbacks.len())
             .map(|index| self.kept(tensors, &callback_prefix(index), path))
             .collect::<Result<Vec<_>>>()?;
@@ -147,6 +159,7 @@ impl<F: Float> Model<F> {
         }
         self.network.params_mut().load_state_dict(&values)?;
         self.optimizer_state = memory;
+        self.average = average;
         self.clock = Clock {
             epoch: checkpoint.progress.epoch,
             step: checkpoint.progress.step,

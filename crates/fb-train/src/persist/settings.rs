@@ -18,16 +18,28 @@ pub(crate) struct FitSettings {
     pub(crate) batch_size: usize,
     pub(crate) shuffle: bool,
     pub(crate) class_weights: Option<Vec<f64>>,
+    /// The decay of the running average of weights.
+    pub(crate) ema: Option<f64>,
+    /// Kind and parameters of a schedule instead of the network's.
+    pub(crate) schedule: Option<(&'static str, Value)>,
 }
 
 impl FitSettings {
     fn to_json(&self) -> Value {
-        json!({
+        let mut settings = json!({
             "rows": self.rows,
             "batch_size": self.batch_size,
             "shuffle": self.shuffle,
             "class_weights": self.class_weights,
-        })
+        });
+        // Left out where there is none, as in files that were written before there could be one.
+        if let Some(decay) = self.ema {
+            settings["ema"] = decay.into();
+        }
+        if let Some((kind, config)) = &self.schedule {
+            settings["schedule"] = json!({ "kind": kind, "config": config });
+        }
+        settings
     }
 }
 
@@ -43,6 +55,7 @@ impl<F: Float> Model<F> {
             },
             "gradient": format!("{:?}", self.network.gradient(self.gradient.as_ref())),
             "optimizer": { "kind": self.optimizer.kind(), "config": self.optimizer.config()? },
+            "jacobian_penalty": self.jacobian_penalty,
             "clip": as_json(serde_json::to_value(self.clip))?,
             "penalties": as_json(serde_json::to_value(&self.penalties))?,
         });
