@@ -1,5 +1,6 @@
 //! Kinds by name, for reading architectures from files.
 
+use crate::cell::{AnyCell, CellConfig};
 use crate::error::{Error, Result};
 use crate::feedback::schedule::{AnySchedule, Schedule, Unroll};
 use crate::loss::Loss;
@@ -20,7 +21,7 @@ struct LossReaders {
     double: LossReader<f64>,
 }
 
-/// The layers, schedules and losses that a file may name, by kind.
+/// The layers, cells, schedules and losses that a file may name, by kind.
 ///
 /// ```
 /// use fb_nn::Registry;
@@ -30,6 +31,7 @@ struct LossReaders {
 #[derive(Clone, Debug)]
 pub struct Registry {
     layers: BTreeMap<&'static str, Reader<dyn AnyLayer>>,
+    cells: BTreeMap<&'static str, Reader<dyn AnyCell>>,
     schedules: BTreeMap<&'static str, Reader<dyn AnySchedule>>,
     losses: BTreeMap<&'static str, LossReaders>,
 }
@@ -45,6 +47,7 @@ impl Registry {
     pub fn builtin() -> Self {
         let mut registry = Self {
             layers: BTreeMap::new(),
+            cells: BTreeMap::new(),
             schedules: BTreeMap::new(),
             losses: BTreeMap::new(),
         };
@@ -60,6 +63,16 @@ impl Registry {
             let mut layer = read::<L>(place, L::KIND, config)?;
             layer.resolve(place, registry)?;
             Ok(Arc::new(layer))
+        });
+        self
+    }
+
+    /// Adds a kind of recurrent cell, or replaces the one of the same name.
+    pub fn register_cell<C: CellConfig>(&mut self) -> &mut Self {
+        self.cells.insert(C::KIND, |place, config, registry| {
+            let mut cell = read::<C>(place, C::KIND, config)?;
+            cell.resolve(place, registry)?;
+            Ok(Arc::new(cell))
         });
         self
     }
@@ -90,6 +103,11 @@ impl Registry {
         self.layers.keys().copied()
     }
 
+    /// The kinds of recurrent cells.
+    pub fn cell_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.cells.keys().copied()
+    }
+
     /// The kinds of losses.
     pub fn loss_kinds(&self) -> impl Iterator<Item = &'static str> {
         self.losses.keys().copied()
@@ -106,6 +124,19 @@ impl Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         find(&self.layers, place, kind)?(place, config, self)
+    }
+
+    /// A recurrent cell from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn cell(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyCell>> {
+        find(&self.cells, place, kind)?(place, config, self)
     }
 
     /// A schedule from its kind and configuration; `place` says where they stand, for messages.
@@ -166,6 +197,10 @@ impl LayerKinds for Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         Self::layer(self, place, kind, config)
+    }
+
+    fn cell(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyCell>> {
+        Self::cell(self, place, kind, config)
     }
 }
 

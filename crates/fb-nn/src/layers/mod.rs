@@ -8,7 +8,7 @@
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`] |
 //! | shapes | [`Flatten`], [`Reshape`] |
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
-//! | sequences | [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
+//! | sequences | [`Recurrent`] over [`LstmCell`], [`GruCell`], [`ElmanCell`] ([`Lstm`], [`Gru`], [`Elman`]), [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
 
 mod activation;
@@ -33,6 +33,7 @@ mod misfit;
 mod norm;
 mod positions;
 mod projection;
+mod recurrent;
 mod reshape;
 mod residual;
 mod resize;
@@ -59,6 +60,7 @@ pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use positions::{LearnedPositions, SinusoidalPositions};
+pub use recurrent::{Elman, ElmanCell, Gru, GruCell, Lstm, LstmCell, Recurrent, RecurrentModule};
 pub use reshape::Reshape;
 pub use residual::Residual;
 pub use resize::Resize;
@@ -96,6 +98,7 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<MaxPool1d>()
         .register_layer::<MaxPool2d>()
         .register_layer::<MultiHeadAttention>()
+        .register_layer::<Recurrent>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()
         .register_layer::<Resize>()
@@ -104,5 +107,8 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<Skip>()
         .register_layer::<TiedOutput>()
         .register_layer::<TransformerBlock>()
-        .register_layer::<TransformerDecoderBlock>();
+        .register_layer::<TransformerDecoderBlock>()
+        .register_cell::<ElmanCell>()
+        .register_cell::<GruCell>()
+        .register_cell::<LstmCell>();
 }
