@@ -7,3 +7,4 @@ mod layers;
 mod losses;
 mod optimizers;
 mod passes;
+mod recurrent;
