@@ -159,6 +159,10 @@ fn sequence_layers() -> Vec<WithShapes> {
         ),
         (any(Elman::new(3)), vec![x.clone()]),
         (
+            any(Recurrent::new(MinGruCell::new(3).learned_start()).levels(2)),
+            vec![x.clone()],
+        ),
+        (
             any(Recurrent::new(ElmanCell::new(3).bias(false)).last()),
             vec![x.clone(), vec![3]],
         ),

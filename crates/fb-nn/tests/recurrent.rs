@@ -161,12 +161,33 @@ fn a_cell_of_ones_own_gives_what_the_built_in_one_gives() {
 }
 
 #[test]
+fn a_minimal_gru_is_what_its_formula_says() {
+    let (module, params) = module(&Recurrent::new(MinGruCell::new(2)), 3);
+    let x = normal("x", &[2, 7, 3]);
+    let mut cx = Context::eval(&params);
+    let (y, last) = module
+        .run(&mut cx, &Var::constant(x.clone()), None, None)
+        .unwrap();
+    let weight = &params.by_name("memory/input_weight").unwrap().value;
+    let mut h = Tensor::zeros_of([2, 2]);
+    for time in 0..7 {
+        let sums = x.index_axis(1, time).matmul(weight);
+        let z = sums.slice(1, 0..2).sigmoid();
+        h = &h + &(&z * &(&sums.slice(1, 2..4) - &h));
+        let worst = (&y.tensor().index_axis(1, time) - &h).abs().max();
+        assert!(worst < 1e-14, "step {time} is off by {worst}");
+    }
+    assert!((last[0].registers()[0].tensor() - &h).abs().max() < 1e-14);
+}
+
+#[test]
 fn padding_is_neither_seen_nor_changed() {
     let layers = [
         Lstm::new(3).levels(2),
         Gru::new(3).bidirectional(),
         Elman::new(3),
         Recurrent::new(GruCell::new(3).reset_before()),
+        Recurrent::new(MinGruCell::new(3)).bidirectional(),
         Recurrent::new(OwnCell { units: 3 }),
     ];
     let lengths = [3, 7, 1, 5];
@@ -391,12 +412,12 @@ fn cells_of_ones_own_are_read_from_files() {
     assert_eq!(
         error.to_string(),
         "layer \"memory\", its cell is of kind \"OwnLstm\", which is not registered\n  \
-         help: known kinds: Elman, Gru, Lstm; register yours and load with load_with(&registry)"
+         help: known kinds: Elman, Gru, Lstm, MinGru; register yours and load with load_with(&registry)"
     );
     registry.register_cell::<OwnCell>();
     assert_eq!(
         registry.cell_kinds().collect::<Vec<_>>(),
-        ["Elman", "Gru", "Lstm", "OwnLstm"]
+        ["Elman", "Gru", "Lstm", "MinGru", "OwnLstm"]
     );
     let read = registry
         .layer("layer \"memory\"", "Recurrent", json.clone())

@@ -4,7 +4,7 @@ use super::index;
 use super::node::unary;
 use crate::tape::{Backward, NodeRef, Sweep};
 use crate::var::Var;
-use fb_tensor::recurrent::{Recurrence, Scanned, Steps, scan};
+use fb_tensor::recurrent::{LinearScanned, Recurrence, Scanned, Steps, linear_scan, scan};
 use fb_tensor::{Float, Result};
 
 struct ScanNode<F: Float> {
@@ -38,6 +38,37 @@ impl<F: Float> Backward<F> for ScanNode<F> {
             sweep.add(parent, gradients.projected);
         }
     }
+}
+
+struct LinearScanNode<F: Float> {
+    /// Decay, input, state.
+    parents: [Option<u32>; 3],
+    scanned: LinearScanned<F>,
+}
+
+impl<F: Float> Backward<F> for LinearScanNode<F> {
+    fn backward(&self, gradient: fb_tensor::Tensor<F>, sweep: &mut Sweep<F>) {
+        let gradients = self.scanned.backward(&gradient);
+        for (parent, gradient) in self.parents.into_iter().zip(gradients) {
+            if let Some(parent) = parent {
+                sweep.add(parent, gradient);
+            }
+        }
+    }
+}
+
+/// The node of one of several operands, after checking that all are on the same tape; `None` for constants only.
+#[track_caller]
+fn node_of<'v, F: Float>(operands: impl Iterator<Item = &'v Var<F>>) -> Option<NodeRef<F>> {
+    let mut node: Option<NodeRef<F>> = None;
+    for operand in operands {
+        match (&node, operand.node()) {
+            (Some(one), Some(other)) => one.same_tape(other),
+            (None, Some(other)) => node = Some(other.clone()),
+            _ => {}
+        }
+    }
+    node
 }
 
 impl<F: Float> Var<F> {
@@ -102,14 +133,7 @@ impl<F: Float> Var<F> {
         steps: &Steps,
     ) -> Result<(Self, Vec<Self>)> {
         let operands = [&self, weight].into_iter().chain(bias);
-        let mut node: Option<NodeRef<F>> = None;
-        for operand in operands.chain(state.iter().copied()) {
-            match (&node, operand.node()) {
-                (Some(one), Some(other)) => one.same_tape(other),
-                (None, Some(other)) => node = Some(other.clone()),
-                _ => {}
-            }
-        }
+        let node = node_of(operands.chain(state.iter().copied()));
         let parents = (index(&self), index(weight), bias.and_then(index));
         let by_state = state.iter().map(|state| index(state)).collect();
         let states: Vec<_> = state.iter().map(|state| state.tensor()).collect();
@@ -145,6 +169,68 @@ impl<F: Float> Var<F> {
             })
             .collect();
         Ok((output.slice(0, 0..rows), last))
+    }
+
+    /// Runs the linear recurrence `h' = decay ⊙ h + self` through all steps; see [`fb_tensor::recurrent::linear_scan`]. One node.
+    ///
+    /// ```
+    /// use fb_autograd::{Tape, Var};
+    /// use fb_tensor::Tensor;
+    /// use fb_tensor::recurrent::Steps;
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[4.0], [2.0], [1.0]]));
+    /// let half = Var::constant(Tensor::full([3, 1], 0.5));
+    /// let zero = Var::constant(Tensor::zeros([1, 1]));
+    /// let (_, last) = x.linear_scan(&half, &zero, &Steps::even(1, 3));
+    /// assert_eq!(last.item(), 3.0);
+    /// assert_eq!(last.sum().backward().get(&x).unwrap().to_vec(), [0.25, 0.5, 1.0]);
+    /// ```
+    ///
+    /// # Shapes
+    /// - `self`, `decay`: `[rows, width]`; `state`: `[batch, width]`
+    /// - returns the states `[rows, width]` and the last ones `[batch, width]`
+    ///
+    /// # Panics
+    /// If the shapes do not fit or the variables are on different tapes.
+    #[track_caller]
+    #[must_use]
+    pub fn linear_scan(&self, decay: &Self, state: &Self, steps: &Steps) -> (Self, Self) {
+        match self.try_linear_scan(decay, state, steps) {
+            Ok(found) => found,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`Var::linear_scan`] for shapes that come from data.
+    ///
+    /// # Errors
+    /// The shapes do not fit.
+    ///
+    /// # Panics
+    /// If the variables are on different tapes.
+    #[track_caller]
+    pub fn try_linear_scan(
+        &self,
+        decay: &Self,
+        state: &Self,
+        steps: &Steps,
+    ) -> Result<(Self, Self)> {
+        let operands = [decay, self, state];
+        let node = node_of(operands.into_iter());
+        let scanned = linear_scan(decay.tensor(), self.tensor(), state.tensor(), steps)?;
+        let output = scanned.outputs().clone();
+        let output = match node {
+            None => Self::constant(output),
+            Some(node) => {
+                let parents = operands.map(index);
+                node.record(output, LinearScanNode { parents, scanned })
+            }
+        };
+        let rows = steps.rows();
+        Ok((
+            output.slice(0, 0..rows),
+            output.slice(0, rows..rows + steps.batch()),
+        ))
     }
 
     /// The rows of all steps, without those of padding; see [`Steps::pack`].

@@ -61,6 +61,23 @@ pub(crate) fn rows() -> Vec<Row> {
             .unwrap()
             .0
     }));
+    let operands = || {
+        [
+            normal("input", [7, 2]),
+            normal("decay", [7, 2]),
+            normal("state", [3, 2]),
+        ]
+    };
+    let both = |(states, last): (Var<f64>, Var<f64>)| Var::concat(&[&states, &last], 0);
+    rows.push(row("linear_scan", operands(), move |v| {
+        both(v[0].linear_scan(&v[1], &v[2], &ragged()))
+    }));
+    rows.push(row("try_linear_scan, reversed", operands(), move |v| {
+        both(
+            v[0].try_linear_scan(&v[1], &v[2], &ragged().reversed())
+                .unwrap(),
+        )
+    }));
     rows
 }
 

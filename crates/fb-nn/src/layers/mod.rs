@@ -8,7 +8,7 @@
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`] |
 //! | shapes | [`Flatten`], [`Reshape`] |
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
-//! | sequences | [`Recurrent`] over [`LstmCell`], [`GruCell`], [`ElmanCell`] ([`Lstm`], [`Gru`], [`Elman`]), [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
+//! | sequences | [`Recurrent`] over [`LstmCell`], [`GruCell`], [`MinGruCell`], [`ElmanCell`] ([`Lstm`], [`Gru`], [`Elman`]), [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
 
 mod activation;
@@ -60,7 +60,9 @@ pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use positions::{LearnedPositions, SinusoidalPositions};
-pub use recurrent::{Elman, ElmanCell, Gru, GruCell, Lstm, LstmCell, Recurrent, RecurrentModule};
+pub use recurrent::{
+    Elman, ElmanCell, Gru, GruCell, Lstm, LstmCell, MinGruCell, Recurrent, RecurrentModule,
+};
 pub use reshape::Reshape;
 pub use residual::Residual;
 pub use resize::Resize;
@@ -110,5 +112,6 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<TransformerDecoderBlock>()
         .register_cell::<ElmanCell>()
         .register_cell::<GruCell>()
-        .register_cell::<LstmCell>();
+        .register_cell::<LstmCell>()
+        .register_cell::<MinGruCell>();
 }

@@ -1,15 +1,17 @@
 //! Recurrent cells over whole sequences: every step of a batch in one call, forward and back.
 //!
 //! [`scan`] runs one of the [`Recurrence`]s over rows that are packed in the order of [`Steps`]; [`Scanned::backward`] goes
-//! back through time. What the inputs give is computed for all steps at once before, with one product.
+//! back through time. [`linear_scan`] runs recurrences that have no product. What the inputs give is computed for all steps at once before, with one product.
 
+mod linear;
 mod steps;
 
+pub use linear::{LinearScanned, linear_scan};
 pub use steps::Steps;
 
 use crate::element::Float;
 use crate::error::{Error, Result};
-use crate::kernels::recurrent::{Left, Plan, Scan};
+use crate::kernels::recurrent::{Left, Plan, Scan, padded};
 use crate::linalg::sum_of_products;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -194,11 +196,7 @@ impl<F: Float> Scanned<F> {
         }
         Scan {
             recurrence: self.recurrence,
-            plan: Plan {
-                starts: self.steps.starts(),
-                lengths: self.steps.falling_lengths(),
-                order: self.steps.order(),
-            },
+            plan: plan(&self.steps),
             hidden: self.weight.dim(0),
             weight: self.weight.matrix(0),
             bias: self.bias.as_ref().map(slice),
@@ -232,14 +230,15 @@ impl<F: Float> Scanned<F> {
             elman || self.gates.dims() == [rows, width],
             "scan: it was not asked to keep what its way back needs"
         );
+        let stride = padded::<F>(width);
         let (mut projected, mut recurrent) = (Tensor::from_scalar(F::ZERO), None);
         let registers = self.recurrence.registers();
         if self.recurrence.takes_bias() && (weight || self.bias.is_some()) {
-            recurrent = Some(Tensor::filled_by([rows, width], |_| {}));
+            recurrent = Some(Tensor::filled_by([rows, stride], |_| {}));
         }
         let gradient = gradient.contiguous();
         let states = Tensor::filled_by([registers * batch, hidden], |states| {
-            projected = Tensor::filled_by([rows, width], |projected| {
+            projected = Tensor::filled_by([rows, stride], |projected| {
                 if hidden == 0 {
                     return;
                 }
@@ -261,6 +260,8 @@ impl<F: Float> Scanned<F> {
                 );
             });
         });
+        let projected = projected.slice(1, 0..width);
+        let recurrent = recurrent.map(|recurrent| recurrent.slice(1, 0..width));
         let by_sums = recurrent.as_ref().unwrap_or(&projected);
         let mut gradients = ScanGradients {
             products: Vec::new(),
@@ -350,6 +351,15 @@ impl<F: Float> Scanned<F> {
             sum_of_products(&[(reset.clone(), candidates)]),
         ];
         Tensor::concat(&[&parts[0], &parts[1]], 1)
+    }
+}
+
+/// The steps as the kernels see them.
+fn plan(steps: &Steps) -> Plan<'_> {
+    Plan {
+        starts: steps.starts(),
+        lengths: steps.falling_lengths(),
+        order: steps.order(),
     }
 }
 

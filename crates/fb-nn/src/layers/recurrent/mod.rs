@@ -5,12 +5,14 @@ mod fused;
 mod gru;
 mod layer;
 mod lstm;
+mod min_gru;
 mod module;
 
 pub use elman::ElmanCell;
 pub use gru::GruCell;
 pub use layer::Recurrent;
 pub use lstm::LstmCell;
+pub use min_gru::MinGruCell;
 pub use module::RecurrentModule;
 
 /// A [`Recurrent`] layer over an [`LstmCell`].

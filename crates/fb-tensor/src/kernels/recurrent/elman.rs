@@ -1,7 +1,7 @@
 //! The plain recurrent cell of Elman: a sum and a nonlinearity.
 
 use super::rows::State;
-use super::{BackwardPart, Factor, ForwardPart, line, padded};
+use super::{BackwardPart, Factor, ForwardPart, line, padded, rows_of};
 use crate::element::Float;
 use crate::kernels::gemm::{MatMut, Update};
 
@@ -76,23 +76,23 @@ pub(super) fn backward<F: Float>(
 ) {
     let (scan, n, left) = (part.scan, part.scan.hidden, part.left);
     let mut by_hidden = part.last(0);
-    let mut sums = State::new(part.rows.len(), n, padded::<F>(n));
+    let width = padded::<F>(n);
     for step in (0..scan.plan.steps()).rev() {
         let count = scan.plan.running(step, &part.rows);
         if count == 0 {
             continue;
         }
         let first = scan.plan.packed(step, part.rows.start);
-        let projected = part.projected.step(step);
-        for (at, out) in projected.chunks_exact_mut(n).enumerate() {
+        let sums = part.projected.step(step);
+        for (at, sums) in sums.chunks_exact_mut(width).enumerate() {
             let (h, by_output) = (
                 line(left.outputs, first + at, n),
                 line(left.gradient, first + at, n),
             );
-            activate_backward(h, by_output, by_hidden.row(at), sums.row(at));
-            out.copy_from_slice(sums.row(at));
+            activate_backward(h, by_output, by_hidden.row(at), &mut sums[..n]);
         }
-        weight.multiply(sums.matrix(count), Update::ASSIGN, by_hidden.output(count));
+        let sums = rows_of(sums, count, n, width);
+        weight.multiply(sums, Update::ASSIGN, by_hidden.output(count));
     }
     for (at, row) in part.rows.clone().enumerate() {
         part.states.end(0, row).copy_from_slice(by_hidden.row(at));

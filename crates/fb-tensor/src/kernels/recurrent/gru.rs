@@ -191,7 +191,8 @@ pub(super) fn backward_after<F: Float>(
 ) {
     let (scan, n, left) = (part.scan, part.scan.hidden, part.left);
     let mut by_hidden = part.last(0);
-    let mut sums = State::new(part.rows.len(), 3 * n, padded::<F>(3 * n));
+    let width = padded::<F>(3 * n);
+    let mut sums = State::new(part.rows.len(), 3 * n, width);
     for step in (0..scan.plan.steps()).rev() {
         let count = scan.plan.running(step, &part.rows);
         if count == 0 {
@@ -199,10 +200,10 @@ pub(super) fn backward_after<F: Float>(
         }
         let first = scan.plan.packed(step, part.rows.start);
         let projected = part.projected.step(step);
-        for (at, out) in projected.chunks_exact_mut(3 * n).enumerate() {
+        for (at, out) in projected.chunks_exact_mut(width).enumerate() {
             let row = first + at;
             let [dr, dz, dq] = gates_of(sums.row(at));
-            let (switches_out, dn) = out.split_at_mut(2 * n);
+            let (switches_out, dn) = out[..3 * n].split_at_mut(2 * n);
             gates_after_backward(
                 line(left.gates, row, 3 * n),
                 line(left.saved, row, n),
@@ -224,9 +225,9 @@ pub(super) fn backward_after<F: Float>(
             switches_out.copy_from_slice(&sums.row(at)[..2 * n]);
         }
         if let Some(recurrent) = &mut part.recurrent {
-            let rows = recurrent.step(step).chunks_exact_mut(3 * n);
+            let rows = recurrent.step(step).chunks_exact_mut(width);
             for (at, out) in rows.enumerate() {
-                out.copy_from_slice(sums.row(at));
+                out[..3 * n].copy_from_slice(sums.row(at));
             }
         }
         let to = by_hidden.output(count);
@@ -246,7 +247,8 @@ pub(super) fn backward_before<F: Float>(
 ) {
     let (scan, n, left) = (part.scan, part.scan.hidden, part.left);
     let mut by_hidden = part.last(0);
-    let mut sums = State::new(part.rows.len(), 3 * n, padded::<F>(3 * n));
+    let width = padded::<F>(3 * n);
+    let mut sums = State::new(part.rows.len(), 3 * n, width);
     let mut by_reset = State::new(part.rows.len(), n, n);
     for step in (0..scan.plan.steps()).rev() {
         let count = scan.plan.running(step, &part.rows);
@@ -280,8 +282,8 @@ pub(super) fn backward_before<F: Float>(
         let to = by_hidden.output(count);
         switches.multiply(sums.columns(count, 0..2 * n), Update::ADD, to);
         let projected = part.projected.step(step);
-        for (at, out) in projected.chunks_exact_mut(3 * n).enumerate() {
-            out.copy_from_slice(sums.row(at));
+        for (at, out) in projected.chunks_exact_mut(width).enumerate() {
+            out[..3 * n].copy_from_slice(sums.row(at));
         }
     }
     for (at, row) in part.rows.clone().enumerate() {

@@ -1,7 +1,7 @@
 //! The LSTM: gates `i, f, g, o`.
 
 use super::rows::State;
-use super::{BackwardPart, Factor, ForwardPart, gates_of, line, padded};
+use super::{BackwardPart, Factor, ForwardPart, gates_of, line, padded, rows_of};
 use crate::element::Float;
 use crate::kernels::gemm::{MatMut, Update};
 
@@ -78,20 +78,22 @@ pub(super) fn forward<F: Float>(mut part: ForwardPart<'_, F>, weight: &Factor<'_
 pub(super) fn backward<F: Float>(mut part: BackwardPart<'_, F>, weight: &Factor<'_, F>) {
     let (scan, n, left) = (part.scan, part.scan.hidden, part.left);
     let (mut by_hidden, mut by_cell) = (part.last(0), part.last(1));
-    let mut sums = State::new(part.rows.len(), 4 * n, padded::<F>(4 * n));
+    let width = padded::<F>(4 * n);
     for step in (0..scan.plan.steps()).rev() {
         let count = scan.plan.running(step, &part.rows);
         if count == 0 {
             continue;
         }
         let first = scan.plan.packed(step, part.rows.start);
-        for at in 0..count {
+        let sums = part.projected.step(step);
+        for (at, sums) in sums.chunks_exact_mut(width).enumerate() {
             let row = first + at;
-            let cells = [
-                part.before(1, left.saved, step, at),
-                line(left.saved, row, n),
-            ];
-            let [di, df, dg, output] = gates_of(sums.row(at));
+            let before = match step.checked_sub(1) {
+                None => line(scan.initial[1], part.rows.start + at, n),
+                Some(step) => line(left.saved, scan.plan.packed(step, part.rows.start + at), n),
+            };
+            let cells = [before, line(left.saved, row, n)];
+            let [di, df, dg, output] = gates_of(&mut sums[..4 * n]);
             gates_backward(
                 line(left.gates, row, 4 * n),
                 cells,
@@ -104,11 +106,8 @@ pub(super) fn backward<F: Float>(mut part: BackwardPart<'_, F>, weight: &Factor<
                 output,
             );
         }
-        let projected = part.projected.step(step);
-        for (at, out) in projected.chunks_exact_mut(4 * n).enumerate() {
-            out.copy_from_slice(sums.row(at));
-        }
-        weight.multiply(sums.matrix(count), Update::ASSIGN, by_hidden.output(count));
+        let sums = rows_of(sums, count, 4 * n, width);
+        weight.multiply(sums, Update::ASSIGN, by_hidden.output(count));
     }
     for (at, row) in part.rows.clone().enumerate() {
         part.states.end(0, row).copy_from_slice(by_hidden.row(at));

@@ -8,8 +8,11 @@
 
 mod elman;
 mod gru;
+mod linear;
 mod lstm;
 mod rows;
+
+pub(crate) use linear::{LinearScan, backward as linear_backward, forward as linear_forward};
 
 use super::gemm::{
     MatMut, MatRef, PackedRight, Update, product, product_unsplit, product_with_packed,
@@ -208,8 +211,8 @@ pub(crate) struct Left<'a, F> {
     pub(crate) gradient: &'a [F],
 }
 
-/// Goes back over all steps. `projected` `[rows, gates · hidden]` gets the gradient by what the inputs gave, `recurrent`
-/// of the same size that by what the state gave where it is another, and `states` those by the states before the first
+/// Goes back over all steps. `projected` `[rows, gates · hidden]` gets the gradient by what the inputs gave, in rows that lie
+/// [`padded`] apart, `recurrent` likewise that by what the state gave where it is another, and `states` those by the states before the first
 /// step, `[batch, hidden]` each.
 pub(crate) fn backward<F: Float>(
     scan: &Scan<'_, F>,
@@ -219,8 +222,9 @@ pub(crate) fn backward<F: Float>(
     states: &mut [F],
 ) {
     let (plan, n, parts) = (&scan.plan, scan.hidden, scan.parts());
-    let projected = Shared::new(projected, scan.weight.columns);
-    let recurrent = recurrent.map(|recurrent| Shared::new(recurrent, scan.weight.columns));
+    let width = padded::<F>(scan.weight.columns);
+    let projected = Shared::new(projected, width);
+    let recurrent = recurrent.map(|recurrent| Shared::new(recurrent, width));
     let states = Shared::new(states, n);
     let all = match scan.recurrence {
         Recurrence::Gru { .. } => vec![
@@ -292,6 +296,18 @@ fn line<F>(all: &[F], row: usize, width: usize) -> &[F] {
     &all[row * width..][..width]
 }
 
+/// Rows of a step, `stride` apart, as a left factor.
+fn rows_of<F>(data: &[F], rows: usize, columns: usize, stride: usize) -> MatRef<'_, F> {
+    MatRef {
+        data,
+        offset: 0,
+        rows,
+        columns,
+        row_stride: stride as isize,
+        column_stride: 1,
+    }
+}
+
 /// The gates of a row.
 fn gates_of<const N: usize, F>(row: &mut [F]) -> [&mut [F]; N] {
     let hidden = row.len() / N;
@@ -299,8 +315,9 @@ fn gates_of<const N: usize, F>(row: &mut [F]) -> [&mut [F]; N] {
     std::array::from_fn(|_| parts.next().expect("as many gates as there are"))
 }
 
-/// The distance of rows that are `width` wide.
-fn padded<F>(width: usize) -> usize {
+/// The distance of rows that are `width` wide: what is read a few columns of many rows at a time must not crowd into the same
+/// places of the first cache.
+pub(crate) fn padded<F>(width: usize) -> usize {
     if (width * size_of::<F>()).is_multiple_of(CROWDED_STRIDE) {
         width + 64 / size_of::<F>()
     } else {

@@ -118,6 +118,12 @@ impl<F: Float> State<F> {
         &mut self.storage.as_mut_slice()[from..][..width]
     }
 
+    /// The first rows, which stand together.
+    pub(super) fn rows(&mut self, rows: usize) -> &mut [F] {
+        assert_eq!(self.stride, self.width, "rows without gaps");
+        &mut self.storage.as_mut_slice()[..rows * self.stride]
+    }
+
     /// The first rows as a left factor.
     pub(super) fn matrix(&mut self, rows: usize) -> MatRef<'_, F> {
         self.columns(rows, 0..self.width)
