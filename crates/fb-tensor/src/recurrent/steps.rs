@@ -220,17 +220,17 @@ impl Steps {
             let each = self.rows_of_chunk(inner);
             let cost = out.len() / COPIED_PER_NS;
             for_each_chunk_mut(out, each * inner.max(1), cost, |from, out| {
-                let mut row = from / inner.max(1);
-                let mut step = starts.partition_point(|&start| start <= row) - 1;
-                for out in out.chunks_exact_mut(inner.max(1)) {
+                let first = from / inner.max(1);
+                let mut step = starts.partition_point(|&start| start <= first) - 1;
+                for (row, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
                     while row >= starts[step + 1] {
                         step += 1;
                     }
                     let place = row - starts[step];
                     let sequence = order.sequences.get(place).copied().unwrap_or(place);
                     let time = self.turned(step, order.lengths[place]);
-                    out.copy_from_slice(&source[(sequence * order.time + time) * inner..][..inner]);
-                    row += 1;
+                    let at = (sequence * order.time + time) * inner;
+                    out.copy_from_slice(&source[at..][..inner]);
                 }
             });
         }))

@@ -141,8 +141,11 @@ impl Recurrent {
             let name = (self.levels > 1).then(|| format!("level{level}"));
             let forward = (self.bidirectional).then_some("forward");
             let mut build = |direction: Option<&str>| {
-                let name = [name.as_deref(), direction];
-                built_in(scope, &name, |scope| self.cell.build(scope, features))
+                let path: Vec<&str> = name.as_deref().into_iter().chain(direction).collect();
+                match &*path.join("/") {
+                    "" => self.cell.build(scope, features),
+                    path => scope.inside(path, |scope| self.cell.build(scope, features)),
+                }
             };
             let built = build(forward)?;
             let backward = match self.bidirectional {
@@ -233,22 +236,6 @@ impl Recurrent {
             None => ", step by step",
         };
         text
-    }
-}
-
-/// Builds a part under the names that it has.
-fn built_in<F: Float, R>(
-    scope: &mut Scope<F>,
-    names: &[Option<&str>],
-    build: impl FnOnce(&mut Scope<F>) -> R,
-) -> R {
-    match names {
-        [] => build(scope),
-        [None, rest @ ..] => built_in(scope, rest, build),
-        [Some(name), rest @ ..] => scope.inside(name, |scope| {
-            let build: Box<dyn FnOnce(&mut Scope<F>) -> R + '_> = Box::new(build);
-            built_in(scope, rest, build)
-        }),
     }
 }
 

@@ -69,10 +69,13 @@ pub(super) fn forward<F: Float>(
     }
 }
 
+/// What a nonlinearity does on its way back: from the output, the gradients by output and state, to the one by the sum.
+type Back<F> = fn(&[F], &[F], &[F], &mut [F]);
+
 pub(super) fn backward<F: Float>(
     mut part: BackwardPart<'_, F>,
     weight: &Factor<'_, F>,
-    activate_backward: fn(&[F], &[F], &[F], &mut [F]),
+    activate_backward: Back<F>,
 ) {
     let (scan, n, left) = (part.scan, part.scan.hidden, part.left);
     let mut by_hidden = part.last(0);

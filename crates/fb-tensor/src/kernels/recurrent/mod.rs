@@ -7,8 +7,16 @@
 //! Padded strides keep rows of states out of each other's place in the first cache.
 
 mod elman;
+#[allow(
+    clippy::too_many_arguments,
+    reason = "slices of their own for what is written, so that loops vectorise"
+)]
 mod gru;
 mod linear;
+#[allow(
+    clippy::too_many_arguments,
+    reason = "slices of their own for what is written, so that loops vectorise"
+)]
 mod lstm;
 mod rows;
 
