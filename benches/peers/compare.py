@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DEFAULT_WORKLOADS = (
-    "xor_step deep_small mlp feedback gemm_256 gemm_1024 gemm_training softmax_4m tanh_4m layernorm_4m"
+    "xor_step deep_small mlp feedback deq gemm_256 gemm_1024 gemm_training softmax_4m tanh_4m layernorm_4m"
     " conv gpt lstm gru lstm_small lstm_infer_b1".split()
 )
 # A group is run in one process, so each of its workloads is timed for less.
@@ -65,6 +65,8 @@ TARGETS = {
     "layernorm_4m": Target(factor=1.0, share=0.8),
     "xor_step": Target(factor=10, ms=0.003),
     "deep_small": Target(factor=5),
+    "feedback": Target(factor=3),
+    "deq": Target(factor=2),
     "lstm": Target(factor=1.4, share=0.7),
     "gru": Target(factor=2),
     "lstm_small": Target(factor=2.5),
@@ -85,7 +87,7 @@ def parse_arguments():
         parser.add_argument(f"--{name}", default=os.environ.get(variable, sys.executable), metavar="PYTHON", help=text)
     rust = os.environ.get("FB_RUST_PEERS", str(HERE / "rust_peers/target/release/rust_peers"))
     parser.add_argument("--rust-peers", default=rust, metavar="BINARY", help="Burn and Candle (or $FB_RUST_PEERS)")
-    parser.add_argument("--skip", action="append", default=[], metavar="PEER", help="torch, jax, keras, burn or candle")
+    parser.add_argument("--skip", action="append", default=[], metavar="PEER", help="torch, torchdeq, jax, keras, burn or candle")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement here")
     parser.add_argument("--append", action="store_true", help="add to what FILE has, and show all of it")
     options = parser.parse_args()
@@ -115,6 +117,7 @@ def find_peers(options):
     build_rust = "build benches/peers/rust_peers, then --rust-peers BINARY"
     candidates = [
         ("torch", [options.torch, HERE / "torch_peer.py"], "pip install torch numpy, then --torch PYTHON"),
+        ("torchdeq", [options.torch, HERE / "torchdeq_peer.py"], "pip install torchdeq beside torch"),
         ("jax", [options.jax, HERE / "jax_peer.py"], "pip install jax numpy, then --jax PYTHON"),
         ("keras", [options.keras, HERE / "keras_peer.py"], "pip install tensorflow-cpu, then --keras PYTHON"),
         ("burn", [options.rust_peers, "burn"], build_rust),

@@ -153,6 +153,82 @@ def feedback():
     return training_step(p, forward, normal(32, 64), classes(32), cross_entropy)
 
 
+def until_settled(f, z, refine, memory, tolerance=1e-3, most=40):
+    """`z = f(z)`, where `refine(memory, k, image, residual)` gives the next memory and state, until no row's residual is above
+    `tolerance` times the norm of its image."""
+
+    def unsettled(state):
+        _, _, _, k, worst = state
+        return (k < most) & (worst >= tolerance**2)
+
+    def iteration(state):
+        z, _, memory, k, _ = state
+        image = f(z)
+        residual = image - z
+        worst = jnp.max(jnp.sum(residual**2, 1) / jnp.maximum(jnp.sum(image**2, 1), 1e-30))
+        memory, z = refine(memory, k, image, residual)
+        return z, image, memory, k + 1, worst
+
+    return jax.lax.while_loop(unsettled, iteration, (z, z, memory, 0, jnp.float32(jnp.inf)))[1]
+
+
+def anderson(f, z, size=5, regularisation=1e-6):
+    """Anderson's method of type II; the small systems of all rows are eliminated together, in place of 64 calls of LAPACK."""
+
+    def refine(memory, k, image, residual):
+        images, residuals = (past.at[:, k % size].set(new) for past, new in zip(memory, (image, residual)))
+        used = jnp.arange(size) <= k
+        gram = jnp.einsum("bid,bjd->bij", residuals, residuals)
+        mean = jnp.trace(gram, axis1=1, axis2=2)[:, None, None] / jnp.sum(used)
+        gram = gram + jnp.where(used, regularisation * mean, 1) * jnp.eye(size)
+        shares = jnp.broadcast_to(used.astype(jnp.float32), (z.shape[0], size))
+        for i in range(size):
+            pivot = gram[:, i, i, None]
+            gram, shares = gram.at[:, i].divide(pivot), shares.at[:, i].divide(pivot[:, 0])
+            others = gram[:, :, i].at[:, i].set(0)
+            gram = gram - others[:, :, None] * gram[:, None, i]
+            shares = shares - others * shares[:, i, None]
+        shares = shares / jnp.sum(shares, 1, keepdims=True)
+        return (images, residuals), jnp.einsum("bi,bid->bd", shares, images)
+
+    past = jnp.zeros((z.shape[0], size, z.shape[1]))
+    return until_settled(f, z, refine, (past, past))
+
+
+@jax.custom_vjp
+def equilibrium(u, loop):
+    """`z = tanh(z · W + u)`, with the gradient of the implicit function theorem."""
+    return anderson(lambda z: jnp.tanh(u + z @ loop), jnp.zeros_like(u))
+
+
+def equilibrium_forward(u, loop):
+    z = equilibrium(u, loop)
+    return z, (z, loop)
+
+
+def equilibrium_backward(kept, gradient):
+    z, loop = kept
+    slope = 1 - z * z
+    plain = lambda memory, k, image, residual: (memory, image)
+    total = until_settled(lambda y: gradient + (y * slope) @ loop.T, jnp.zeros_like(z), plain, ())
+    before = total * slope
+    return before, z.T @ before
+
+
+equilibrium.defvjp(equilibrium_forward, equilibrium_backward)
+
+
+@workload
+def deq():
+    p = {
+        "input": dense(KEYS[0], 256, 256),
+        "loop": 0.7 * jax.nn.initializers.orthogonal()(KEYS[1], (256, 256)),
+        "head": dense(KEYS[2], 256, 10),
+    }
+    forward = lambda p, x: apply(p["head"], equilibrium(apply(p["input"], x), p["loop"]))
+    return training_step(p, forward, normal(64, 256), classes(64), cross_entropy)
+
+
 def lstm_network(inputs, hidden, outputs, batch, time, y, loss):
     p = {
         "input": dense(KEYS[0], inputs, 4 * hidden),

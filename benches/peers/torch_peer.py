@@ -110,6 +110,70 @@ def feedback():
     return training_step(net, lambda: F.cross_entropy(net(x), y))
 
 
+def fixed_point(f, z, memory, tolerance=1e-3, most=40, regularisation=1e-6):
+    """`z = f(z)` by Anderson's method of type II over the last `memory` steps, or by plain iteration where it is 0, until no
+    row's residual is above `tolerance` times the norm of its image. Rows are independent but for when all stop."""
+    batch, width = z.shape
+    images, residuals = z.new_empty(batch, max(memory, 1), width), z.new_empty(batch, max(memory, 1), width)
+    ones, eye = z.new_ones(batch, max(memory, 1), 1), torch.eye(max(memory, 1))
+    for k in range(most):
+        image = f(z)
+        residual = image - z
+        if (residual.square().sum(1) / image.square().sum(1).clamp_min(1e-30)).max() < tolerance**2:
+            break
+        z = image
+        if memory > 0:
+            images[:, k % memory], residuals[:, k % memory] = image, residual
+            n = min(k + 1, memory)
+            gram = torch.bmm(residuals[:, :n], residuals[:, :n].transpose(1, 2))
+            size = gram.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
+            shares = torch.linalg.solve_ex(gram + regularisation * size * eye[:n, :n], ones[:, :n])[0]
+            shares = shares / shares.sum(1, keepdim=True)
+            z = torch.bmm(shares.transpose(1, 2), images[:, :n]).squeeze(1)
+    return image
+
+
+class Equilibrium(torch.autograd.Function):
+    """`z = tanh(z · W + u)`, and its gradient by the implicit function theorem, with the products written out by hand."""
+
+    @staticmethod
+    def forward(ctx, u, weight):
+        z = fixed_point(lambda z: torch.addmm(u, z, weight).tanh_(), torch.zeros_like(u), memory=5)
+        ctx.save_for_backward(z, weight)
+        return z
+
+    @staticmethod
+    def backward(ctx, gradient):
+        z, weight = ctx.saved_tensors
+        slope = 1 - z * z
+        # Plain iteration is faster here than Anderson's method: as many evaluations, less around them.
+        total = fixed_point(
+            lambda y: torch.addmm(gradient, y * slope, weight.T), torch.zeros_like(gradient), memory=0
+        )
+        before = total * slope
+        return before, z.T @ before
+
+
+class EquilibriumNet(nn.Module):
+    def __init__(self, width=256, outputs=10):
+        super().__init__()
+        self.input, self.loop = nn.Linear(width, width), nn.Parameter(torch.empty(width, width))
+        self.head = nn.Linear(width, outputs)
+        nn.init.orthogonal_(self.loop, gain=0.7)
+        nn.init.normal_(self.input.weight, std=width**-0.5)
+        nn.init.zeros_(self.input.bias)
+
+    def forward(self, x):
+        return self.head(Equilibrium.apply(self.input(x), self.loop))
+
+
+@workload
+def deq():
+    net = EquilibriumNet()
+    x, y = torch.randn(64, 256), classes(64)
+    return training_step(net, lambda: F.cross_entropy(net(x), y))
+
+
 def sequence(cell, inputs, hidden, outputs, batch, time, y, loss):
     recurrent, head = cell(inputs, hidden, batch_first=True), nn.Linear(hidden, outputs)
     x = torch.randn(batch, time, inputs)

@@ -30,6 +30,7 @@ pub mod dataset;
 pub mod embedded;
 mod error;
 pub mod file;
+pub mod generated;
 pub mod idx;
 mod place;
 pub mod split;

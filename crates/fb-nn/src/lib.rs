@@ -20,7 +20,7 @@ pub mod param;
 mod registry;
 
 pub use error::{Error, Result};
-pub use feedback::{Network, Sequential};
+pub use feedback::{Graph, Network, Sequential, State};
 pub use loss::{Loss, Target};
 pub use module::{Context, Layer, Mode, Module, SimpleModule, Value};
 pub use optim::Optimizer;

@@ -2,7 +2,13 @@
 
 use crate::cell::{AnyCell, CellConfig};
 use crate::error::{Error, Result};
-use crate::feedback::schedule::{AnySchedule, Schedule, Unroll};
+use crate::feedback::network::Nested;
+use crate::feedback::schedule::{AnySchedule, Converge, Halt, Schedule, Sequence, Solvers, Unroll};
+use crate::feedback::solver::{
+    Anderson, AnyFixedPointSolver, AnyLinearSolver, Broyden, Damped, FixedPointSolver, Gmres,
+    LinearSolver, Neumann,
+};
+use crate::feedback::topology::Topology;
 use crate::loss::Loss;
 use crate::module::{AnyLayer, Layer, LayerKinds};
 use fb_tensor::Float;
@@ -33,6 +39,8 @@ pub struct Registry {
     layers: BTreeMap<&'static str, Reader<dyn AnyLayer>>,
     cells: BTreeMap<&'static str, Reader<dyn AnyCell>>,
     schedules: BTreeMap<&'static str, Reader<dyn AnySchedule>>,
+    solvers: BTreeMap<&'static str, Reader<dyn AnyFixedPointSolver>>,
+    linear_solvers: BTreeMap<&'static str, Reader<dyn AnyLinearSolver>>,
     losses: BTreeMap<&'static str, LossReaders>,
 }
 
@@ -49,11 +57,23 @@ impl Registry {
             layers: BTreeMap::new(),
             cells: BTreeMap::new(),
             schedules: BTreeMap::new(),
+            solvers: BTreeMap::new(),
+            linear_solvers: BTreeMap::new(),
             losses: BTreeMap::new(),
         };
         crate::layers::register(&mut registry);
         crate::loss::register(&mut registry);
-        registry.register_schedule::<Unroll>();
+        registry
+            .register_layer::<Nested>()
+            .register_schedule::<Unroll>()
+            .register_schedule::<Converge>()
+            .register_schedule::<Halt>()
+            .register_schedule::<Sequence>()
+            .register_solver::<Damped>()
+            .register_solver::<Anderson>()
+            .register_solver::<Broyden>()
+            .register_linear_solver::<Gmres>()
+            .register_linear_solver::<Neumann>();
         registry
     }
 
@@ -79,7 +99,25 @@ impl Registry {
 
     /// Adds a kind of schedule, or replaces the one of the same name.
     pub fn register_schedule<S: Schedule>(&mut self) -> &mut Self {
-        self.schedules.insert(S::KIND, |place, config, _| {
+        self.schedules.insert(S::KIND, |place, config, registry| {
+            let mut schedule = read::<S>(place, S::KIND, config)?;
+            schedule.resolve(place, registry)?;
+            Ok(Arc::new(schedule))
+        });
+        self
+    }
+
+    /// Adds a kind of solver for fixed points, or replaces the one of the same name.
+    pub fn register_solver<S: FixedPointSolver>(&mut self) -> &mut Self {
+        self.solvers.insert(S::KIND, |place, config, _| {
+            Ok(Arc::new(read::<S>(place, S::KIND, config)?))
+        });
+        self
+    }
+
+    /// Adds a kind of solver for linear systems, or replaces the one of the same name.
+    pub fn register_linear_solver<S: LinearSolver>(&mut self) -> &mut Self {
+        self.linear_solvers.insert(S::KIND, |place, config, _| {
             Ok(Arc::new(read::<S>(place, S::KIND, config)?))
         });
         self
@@ -152,6 +190,45 @@ impl Registry {
         find(&self.schedules, place, kind)?(place, config, self)
     }
 
+    /// A solver for fixed points from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// ```
+    /// use fb_nn::Registry;
+    /// use fb_nn::feedback::solver::{Anderson, AnyFixedPointSolver};
+    /// let solver: &dyn AnyFixedPointSolver = &Anderson::default().memory(3);
+    /// let read = Registry::builtin().solver("the schedule", solver.kind(), solver.config()?)?;
+    /// assert_eq!(format!("{read:?}"), format!("{solver:?}"));
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The kind is not registered, the settings are not of that kind or outside their domain.
+    pub fn solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyFixedPointSolver>> {
+        let solver = find(&self.solvers, place, kind)?(place, config, self)?;
+        solver.validate()?;
+        Ok(solver)
+    }
+
+    /// A solver for linear systems from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered, the settings are not of that kind or outside their domain.
+    pub fn linear_solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyLinearSolver>> {
+        let solver = find(&self.linear_solvers, place, kind)?(place, config, self)?;
+        solver.validate()?;
+        Ok(solver)
+    }
+
     /// A loss from its kind and settings; `place` says where they stand, for messages.
     ///
     /// ```
@@ -201,6 +278,21 @@ impl LayerKinds for Registry {
 
     fn cell(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyCell>> {
         Self::cell(self, place, kind, config)
+    }
+
+    fn topology(&self, json: serde_json::Value) -> Result<Box<dyn Any>> {
+        Ok(Box::new(Topology::from_json(json, self)?))
+    }
+}
+
+impl Solvers for Registry {
+    fn solver(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyFixedPointSolver>> {
+        Self::solver(self, place, kind, config)
     }
 }
 

@@ -73,7 +73,7 @@ fn feedback_that_goes_forward() {
         error(chain().feedback("hidden1", "output")),
         "feedback \"hidden1\" -> \"output\" does not go back\n  \
          \"hidden1\" comes before \"output\", so this is a forward connection\n  \
-         help: feedback goes from a later layer to an earlier one: .feedback(\"output\", \"hidden1\")"
+         help: feedback goes from a later layer to an earlier one: .feedback(\"output\", \"hidden1\"); forward it is .forward_edge(\"hidden1\", \"output\")"
     );
 }
 
@@ -164,7 +164,7 @@ fn edges_declared_twice_or_modified_without_being_there() {
     let both = chain().feedback("output", "hidden1").concat().gate();
     let text = error(both);
     assert!(
-        text.starts_with(".gate() of ") && text.contains("found both"),
+        text.starts_with(".gate() of ") && text.contains("found two"),
         "{text}"
     );
 }

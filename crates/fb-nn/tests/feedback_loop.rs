@@ -10,6 +10,7 @@ use fb_nn::layers::{Activation, Dense};
 use fb_nn::{Context, Error, Mode, Network, Registry, Sequential, Value};
 use fb_tensor::random::Key;
 use fb_tensor::{Float, Tensor};
+use std::sync::Arc;
 
 /// One network with every kind of edge: into the input and the middle, from the end and the middle, to itself, added,
 /// gated, concatenated, delayed, with a learned start; with layers before and after the loop.
@@ -373,7 +374,7 @@ fn a_nan_is_traced_to_layer_edge_and_iteration() {
 fn iterations_that_are_not_recorded_give_no_gradient() {
     #[derive(Debug)]
     struct OnlyLast;
-    impl GradientStrategy for OnlyLast {
+    impl<F: Float> GradientStrategy<F> for OnlyLast {
         fn kind(&self) -> &'static str {
             "OnlyLast"
         }
@@ -383,11 +384,11 @@ fn iterations_that_are_not_recorded_give_no_gradient() {
     }
     let network = lively(everything(4).build_as::<f64>().unwrap());
     let x: Tensor<f64> = random([3, 3], 8);
-    let gradients_of = |strategy: &dyn GradientStrategy| {
+    let gradients_of = |strategy: Arc<dyn GradientStrategy<f64>>| {
         let tape = Tape::new();
         let mut cx = Context::new(network.params(), tape.clone(), Mode::Train);
         let options = RunOptions {
-            gradient: strategy,
+            gradient: Some(strategy),
             ..RunOptions::default()
         };
         let trajectory = network
@@ -406,8 +407,8 @@ fn iterations_that_are_not_recorded_give_no_gradient() {
             tape.len(),
         )
     };
-    let (full, whole, long) = gradients_of(&fb_nn::feedback::gradient::Bptt);
-    let (cut, last, short) = gradients_of(&OnlyLast);
+    let (full, whole, long) = gradients_of(Arc::new(fb_nn::feedback::gradient::Bptt));
+    let (cut, last, short) = gradients_of(Arc::new(OnlyLast));
     assert_eq!(full, cut, "the strategy does not change the answer");
     assert!(
         (&whole - &last).norm() > 1e-3,

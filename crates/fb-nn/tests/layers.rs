@@ -2,14 +2,17 @@
 
 use fb_autograd::gradcheck::gradcheck;
 use fb_autograd::{Tape, Var};
+use fb_nn::feedback::network::Nested;
+use fb_nn::feedback::schedule::Unroll;
 use fb_nn::init::Initializer;
 use fb_nn::layers::*;
 use fb_nn::module::{AnyLayer, Scope, Spec, ValueKind};
-use fb_nn::{Context, Layer, Mode, Registry, Value};
+use fb_nn::{Context, Layer, Mode, Registry, Sequential, Value};
 use fb_tensor::Tensor;
 use fb_tensor::random::Key;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -141,6 +144,11 @@ fn sequence_layers() -> Vec<WithShapes> {
             vec![x.clone()],
         ),
         (any(attention.bias(false)), vec![x.clone(), context.clone()]),
+        (any(attention.causal().dropout(0.4)), vec![x.clone()]),
+        (
+            any(attention.dropout(0.3)),
+            vec![x.clone(), context.clone()],
+        ),
         (
             any(TransformerBlock::encoder(2).post_norm()),
             vec![x.clone()],
@@ -187,7 +195,7 @@ fn sequence_layers() -> Vec<WithShapes> {
             vec![x.clone()],
         ),
         (
-            any(TransformerDecoderBlock::new(2)),
+            any(TransformerDecoderBlock::new(2).attention_dropout(0.4)),
             vec![x.clone(), context.clone()],
         ),
         (
@@ -295,8 +303,23 @@ fn configurations_survive_files() {
         any(Embedding::new(7, 3).padding(2)),
         any(TiedOutput::to("tokens").bias(true)),
     ];
-    let with_tokens = tokens.into_iter().map(|layer| (layer, Vec::new()));
-    for (layer, _) in all_layers().into_iter().chain(with_tokens) {
+    let inner = Sequential::input([3])
+        .layer("hidden", Dense::new(3))
+        .feedback("hidden", "hidden")
+        .schedule(Unroll::iterations(2));
+    let several = [
+        any(Add::new()),
+        any(Multiply::new()),
+        any(Concat::new().axis(0)),
+        any(GatedMix::new().bias(1.0)),
+        any(Film::new()),
+        any(Nested::new(inner).unwrap()),
+    ];
+    let others = tokens
+        .into_iter()
+        .chain(several)
+        .map(|layer| (layer, Vec::new()));
+    for (layer, _) in all_layers().into_iter().chain(others) {
         let text = layer.config().unwrap().to_string();
         let read = registry
             .layer(
@@ -310,6 +333,66 @@ fn configurations_survive_files() {
     }
     let known: BTreeSet<_> = registry.layer_kinds().collect();
     assert_eq!(known, tested, "each kind is in the tables above");
+}
+
+/// The value with one more entry in one of its objects, for each of them.
+fn with_surplus(value: &Json) -> Vec<Json> {
+    let put = |key: &str, inner: Json| {
+        let mut whole = value.clone();
+        whole[key] = inner;
+        whole
+    };
+    match value {
+        Json::Object(entries) => {
+            let inner = entries.iter().flat_map(|(key, inner)| {
+                with_surplus(inner)
+                    .into_iter()
+                    .map(move |inner| put(key, inner))
+            });
+            std::iter::once(put("surplus", json!(1)))
+                .chain(inner)
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_a_configuration_does_not_know_is_an_error() {
+    let registry = Registry::builtin();
+    let scores = any(TiedOutput::to("tokens"));
+    for (layer, _) in all_layers().into_iter().chain([(scores, Vec::new())]) {
+        for edited in with_surplus(&layer.config().unwrap()) {
+            let read = registry.layer("layer \"x\"", layer.kind(), edited.clone());
+            assert!(read.is_err(), "{} from {edited}", layer.kind());
+        }
+    }
+    let pool = any(MaxPool2d::new([2, 2])).config().unwrap();
+    assert_eq!(
+        pool,
+        json!({"window": [2, 2], "stride": [2, 2], "padding": "Valid"}),
+        "what padding counts for is a choice of averages alone"
+    );
+}
+
+#[test]
+fn groups_of_a_depthwise_convolution_in_a_file_are_told() {
+    let mut config = any(DepthwiseConv2d::new([3, 3])).config().unwrap();
+    config["options"]["groups"] = json!(2);
+    let registry = Registry::builtin();
+    let layer = registry
+        .layer("layer \"x\"", "DepthwiseConv2d", config)
+        .unwrap();
+    let mut scope = Scope::<f32>::new(Key::new(0));
+    scope.enter("x");
+    let error = layer
+        .build_f32(&mut scope, &[Spec::float([5, 5, 4])])
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "layer \"x\" (DepthwiseConv2d): expected 1 group in its options, found 2\n  \
+         help: each channel becomes a group when it is built; for other groups use Conv2d"
+    );
 }
 
 #[test]
@@ -422,6 +505,43 @@ proptest! {
         };
         let parts = Tensor::concat(&[&run(0..cut), &run(cut..rows)], 0);
         prop_assert_eq!(run(0..rows), parts);
+    }
+
+    #[test]
+    fn dropout_of_attention_weights_does_not_depend_on_how_rows_are_batched(
+        rows in 1_usize..6, cut in 0_usize..6, time in 1_usize..6, rate in 0.0..0.95, step in 0_u64..5,
+    ) {
+        let cut = cut.min(rows);
+        let mut scope = Scope::<f32>::new(Key::new(0));
+        scope.enter("attention");
+        let layer = any(MultiHeadAttention::new(2).dropout(rate));
+        let module = layer.build_f32(&mut scope, &[Spec::float([time, 4])]).unwrap().module;
+        let params = scope.into_params();
+        let x = Tensor::normal([rows, time, 4], 0.0, 1.0, &mut Key::new(4).rng());
+        let run = |mut cx: Context<'_, f32>, range: std::ops::Range<usize>| {
+            cx.enter_layer("attention");
+            let x = Var::constant(x.slice(0, range));
+            let forward = |cx: &mut Context<'_, f32>| {
+                let y = module.forward(cx, &[Value::Float(x.clone())]).unwrap().remove(0);
+                y.as_float().unwrap().tensor().clone()
+            };
+            let first = forward(&mut cx);
+            cx.enter_iteration(Some(2));
+            assert_eq!(forward(&mut cx), first, "the same at every iteration");
+            first
+        };
+        let train = |range: std::ops::Range<usize>| {
+            let cx = Context::train(&params, Tape::no_grad(), Key::new(9), step);
+            run(cx.with_first_row(100 + range.start as u64), range)
+        };
+        let parts = Tensor::concat(&[&train(0..cut), &train(cut..rows)], 0);
+        prop_assert_eq!(train(0..rows), parts);
+        let plain = any(MultiHeadAttention::new(2));
+        let mut scope = Scope::<f32>::new(Key::new(0));
+        scope.enter("attention");
+        let plain = plain.build_f32(&mut scope, &[Spec::float([time, 4])]).unwrap().module;
+        let y = plain.forward(&mut Context::eval(&params), &[Value::Float(Var::constant(x.clone()))]).unwrap().remove(0);
+        prop_assert_eq!(&run(Context::eval(&params), 0..rows), y.as_float().unwrap().tensor());
     }
 
     #[test]

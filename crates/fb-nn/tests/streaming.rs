@@ -152,7 +152,10 @@ fn what_cannot_be_streamed_says_so() {
         .schedule(fb_nn::feedback::schedule::Unroll::iterations(2))
         .build_as()
         .unwrap();
-    assert!(error(&looped, one, Memory::Empty).contains("expected a network without feedback"));
+    assert!(
+        error(&looped, one, Memory::Empty)
+            .contains("expected a chain of layers without edges beside it")
+    );
     // Keys and values of one sequence do not serve two.
     let Memory::Parts(parts) = memory else {
         panic!("a network remembers what its layers do")

@@ -16,6 +16,7 @@ use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
 use crate::kernels::recurrent::{self, Left, LinearScan, Scan};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
 use crate::kernels::rotary::Pairing;
+use crate::kernels::vectors::VectorLoops;
 use crate::pooling::PoolLoops;
 use crate::reduce::{
     FoldLoops, chain_log_softmax, chain_softmax, fold_slice, log_softmax, softmax,
@@ -102,6 +103,7 @@ pub struct Kernels<F: Float> {
         &Tensor<F>,
         Option<Tensor<F>>,
     ) -> NormGradients<F>,
+    pub(crate) vectors: VectorLoops<F>,
     pub(crate) add_rows: fn(&[F], usize, &[i64], Option<usize>, &mut [F]),
     pub(crate) sgd: fn(SgdStep<F>, &mut [F], &[F], Option<&mut [F]>),
     pub(crate) adam: fn(AdamStep<F>, &mut [F], &[F], &mut [F], &mut [F]),
@@ -145,6 +147,7 @@ impl<F: Float> Kernels<F> {
             row_norm_backward: norm::rows_backward,
             channel_norm: norm::channels_forward,
             channel_norm_backward: norm::channels_backward,
+            vectors: VectorLoops::new(),
             add_rows: add_rows_slices,
             sgd: optimizer::sgd_loops,
             adam: optimizer::adam_loops,

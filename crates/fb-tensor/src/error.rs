@@ -86,6 +86,18 @@ pub enum Error {
         /// The shape asked for.
         shape: String,
     },
+    /// A symmetric matrix that has no Cholesky factor.
+    #[error(
+        "{op}: the matrix is not positive definite: pivot {pivot} is {value}\n  help: check that it is symmetric; adding a little to its diagonal, which is what a ridge does, helps where columns depend on each other"
+    )]
+    NotPositiveDefinite {
+        /// The operation.
+        op: &'static str,
+        /// The first row whose pivot is not positive.
+        pivot: usize,
+        /// The pivot.
+        value: String,
+    },
     /// An argument outside its domain.
     #[error("{op}: {what}")]
     Argument {

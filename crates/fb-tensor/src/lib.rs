@@ -64,7 +64,12 @@ pub mod optimizer {
     pub use crate::kernels::optimizer::{AdamStep, RmsPropStep, SgdStep, adam, rms_prop, sgd};
 }
 
-pub use attention::{Attention, AttentionMask, KvCache};
+/// What solvers do with the vectors of one row of a batch: distances, dot products in double precision, combinations.
+pub mod vectors {
+    pub use crate::kernels::vectors::{combine, distance, dot_pairs, dots, mix, secant};
+}
+
+pub use attention::{Attention, AttentionDropout, AttentionMask, KvCache};
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};
 pub use error::{Error, Result};

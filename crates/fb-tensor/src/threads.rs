@@ -144,6 +144,66 @@ fn split_items<T: Send>(
     );
 }
 
+/// [`for_each_item`] with a part of `output` for each item, `length` elements of it: the first part for the first item.
+/// `cost` is the time that an item takes on one core, in nanoseconds, roughly. `work` gets the item's number as well.
+///
+/// ```
+/// let (mut items, mut output) = ([10, 20], [0; 4]);
+/// fb_tensor::threads::for_each_item_with(&mut items, &mut output, 2, 10, |i, item, part| part.fill(*item + i));
+/// assert_eq!(output, [10, 10, 21, 21]);
+/// ```
+///
+/// # Panics
+/// If the output is not `length` elements for each item.
+#[track_caller]
+pub fn for_each_item_with<T: Send, U: Send>(
+    items: &mut [T],
+    output: &mut [U],
+    length: usize,
+    cost: usize,
+    work: impl Fn(usize, &mut T, &mut [U]) + Sync,
+) {
+    assert_eq!(
+        items.len().checked_mul(length),
+        Some(output.len()),
+        "the output has a part for each item"
+    );
+    let cost = cost.max(1);
+    let alone = if worth_splitting(items.len().saturating_mul(cost)) {
+        (SPLIT_INSIDE_NS / 2).div_ceil(cost)
+    } else {
+        items.len()
+    };
+    split_items_with(0, items, output, length, alone, &work);
+}
+
+/// Halves the items until so few are left that they stay on one thread.
+fn split_items_with<T: Send, U: Send>(
+    first: usize,
+    items: &mut [T],
+    output: &mut [U],
+    length: usize,
+    alone: usize,
+    work: &(dyn Fn(usize, &mut T, &mut [U]) + Sync),
+) {
+    if items.len() <= alone.max(1) {
+        let mut rest = output;
+        for (i, item) in items.iter_mut().enumerate() {
+            let (part, after) = rest.split_at_mut(length);
+            rest = after;
+            work(first + i, item, part);
+        }
+        return;
+    }
+    let middle = items.len() / 2;
+    let (low, high) = items.split_at_mut(middle);
+    let (low_part, high_part) = output.split_at_mut(middle * length);
+    rayon::join(
+        || split_items_with(first, low, low_part, length, alone, work),
+        || split_items_with(first + middle, high, high_part, length, alone, work),
+    );
+}
+
 /// Hands `output` to `work` in parts of `chunk` elements, each with where it starts; over the pool if `nanoseconds` of
 /// work in all are worth it.
 ///
@@ -320,6 +380,24 @@ mod tests {
                 for_each_item(&mut items, |item| item.0, |item| item.1 += 1);
             });
             assert!(items.iter().all(|item| item.1 == 1), "{costs:?}");
+        }
+    }
+
+    #[test]
+    fn every_item_gets_its_own_part() {
+        for (count, length, cost) in [(0, 3, 1), (1, 2, 1 << 20), (7, 0, 1 << 20), (100, 3, 5_000)]
+        {
+            let mut items: Vec<usize> = (0..count).collect();
+            let mut output = vec![usize::MAX; count * length];
+            scope_with(3, || {
+                for_each_item_with(&mut items, &mut output, length, cost, |i, item, part| {
+                    assert_eq!(i, *item);
+                    *item += 1000;
+                    part.fill(i);
+                });
+            });
+            assert!(items.iter().enumerate().all(|(i, &item)| item == i + 1000));
+            assert!(output.iter().enumerate().all(|(at, &i)| i == at / length));
         }
     }
 }

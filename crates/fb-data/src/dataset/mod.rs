@@ -14,7 +14,7 @@ pub use labelled::{About, Labelled};
 pub use tensors::TensorDataset;
 
 pub(crate) use finite::index;
-pub(crate) use tensors::paired_rows;
+pub(crate) use tensors::{check_rows, paired_rows};
 
 use crate::error::Result;
 

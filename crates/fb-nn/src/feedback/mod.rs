@@ -8,15 +8,22 @@
 //! All values of one iteration `k = 1 … K` are functions of the values before them in the same iteration and of the
 //! fed-back values of earlier ones:
 //!
-//! `vₙᵏ = layerₙ(vₙ₋₁ᵏ, {v_fromᵏ⁻ᵈ for each feedback edge into n with delay d})`
+//! `vₙᵏ = layerₙ({vₘᵏ for each input m of n}, {v_fromᵏ⁻ᵈ for each feedback edge into n with delay d})`
 //!
 //! What does not depend on `k` is computed once; that changes no result.
 
+mod declaration;
 pub mod gradient;
+mod graph;
 pub mod network;
 pub mod schedule;
 mod sequential;
+pub mod solver;
+pub mod spectrum;
+mod state;
 pub mod topology;
 
+pub use graph::Graph;
 pub use network::Network;
 pub use sequential::Sequential;
+pub use state::State;

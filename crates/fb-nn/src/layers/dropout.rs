@@ -108,13 +108,13 @@ impl<F: Float> SimpleModule<F> for DropoutModule {
 impl DropoutModule {
     /// What each element is multiplied by: 0 or `1 / (1 − rate)`.
     fn mask<F: Float>(&self, cx: &Context<'_, F>, x: &Var<F>, features: usize) -> Tensor<F> {
-        let (key, step, first_row) = (cx.key(), cx.step(), cx.first_row());
+        let (key, step) = (cx.key(), cx.step());
         let kept = F::from_f64(1.0 / (1.0 - self.rate));
         // An element is silenced if 32 random bits, read as a number, lie below the same share of all such numbers.
         let threshold = (self.rate * (1_u64 << 32) as f64).round() as u64;
         Tensor::filled_by(*x.shape(), |out| {
             for (row, values) in out.chunks_exact_mut(features).enumerate() {
-                let mut rng = key.at(step, first_row + row as u64);
+                let mut rng = key.at(step, cx.row(row));
                 for value in values {
                     *value = F::select(u64::from(rng.next_u32()) < threshold, F::ZERO, kept);
                 }

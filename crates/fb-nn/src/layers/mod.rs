@@ -10,6 +10,7 @@
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
 //! | sequences | [`Recurrent`] over [`LstmCell`], [`GruCell`], [`MinGruCell`], [`ElmanCell`] ([`Lstm`], [`Gru`], [`Elman`]), [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
+//! | several values together | [`Add`], [`Multiply`], [`Concat`], [`GatedMix`], [`Film`] |
 
 mod activation;
 mod adaptive_pool;
@@ -27,10 +28,13 @@ mod feed_forward;
 mod flatten;
 mod global_pool;
 mod group_norm;
+mod growing;
 mod layer_norm;
 mod max_pool;
+mod merge;
 mod misfit;
 mod norm;
+mod pooling;
 mod positions;
 mod projection;
 mod recurrent;
@@ -59,6 +63,7 @@ pub use global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
+pub use merge::{Add, Concat, Film, GatedMix, Multiply};
 pub use positions::{LearnedPositions, SinusoidalPositions};
 pub use recurrent::{
     Elman, ElmanCell, Gru, GruCell, Lstm, LstmCell, MinGruCell, Recurrent, RecurrentModule,
@@ -77,11 +82,13 @@ use crate::registry::Registry;
 pub(crate) fn register(registry: &mut Registry) {
     registry
         .register_layer::<Activation>()
+        .register_layer::<Add>()
         .register_layer::<AdaptiveAvgPool2d>()
         .register_layer::<AdaptiveMaxPool2d>()
         .register_layer::<AvgPool1d>()
         .register_layer::<AvgPool2d>()
         .register_layer::<BatchNorm>()
+        .register_layer::<Concat>()
         .register_layer::<Conv1d>()
         .register_layer::<Conv2d>()
         .register_layer::<ConvTranspose1d>()
@@ -91,7 +98,9 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<Dropout>()
         .register_layer::<Embedding>()
         .register_layer::<FeedForward>()
+        .register_layer::<Film>()
         .register_layer::<Flatten>()
+        .register_layer::<GatedMix>()
         .register_layer::<GlobalAvgPool>()
         .register_layer::<GlobalMaxPool>()
         .register_layer::<GroupNorm>()
@@ -100,6 +109,7 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<MaxPool1d>()
         .register_layer::<MaxPool2d>()
         .register_layer::<MultiHeadAttention>()
+        .register_layer::<Multiply>()
         .register_layer::<Recurrent>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()

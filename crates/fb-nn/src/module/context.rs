@@ -4,6 +4,7 @@ use crate::param::{ParamId, Params};
 use fb_autograd::{Tape, Var};
 use fb_tensor::random::Key;
 use fb_tensor::{Float, Tensor};
+use std::sync::Arc;
 
 /// Whether a forward pass is for training or not; dropout and running statistics look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,22 +20,40 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Context<'a, F: Float> {
     params: &'a Params<F>,
-    tape: Tape<F>,
-    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
-    leaves: Vec<Option<Var<F>>>,
+    variables: Variables<F>,
     /// Whether parameters are handed out as constants for now.
     detached: bool,
-    /// The constants that stand for parameters then; empty until the first is asked for.
-    constants: Vec<Option<Var<F>>>,
     mode: Mode,
     key: Key,
     step: u64,
     first_row: u64,
     checked: bool,
-    /// The layer that is running, as an index into `layer_names`.
+    /// Whether noise is drawn in evaluation too.
+    draws: bool,
+    /// The numbers of the rows that run, where they are not all of the batch in order.
+    rows: Option<Arc<[usize]>>,
+    /// The path of the layer that is running.
     layer: String,
     iteration: Option<usize>,
     buffer_updates: Vec<(ParamId, Tensor<F>)>,
+}
+
+/// Parameters as variables of a tape.
+#[derive(Debug)]
+struct Variables<F: Float> {
+    tape: Tape<F>,
+    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
+    leaves: Vec<Option<Var<F>>>,
+    /// The constants that stand for parameters while they are detached; empty until the first is asked for.
+    constants: Vec<Option<Var<F>>>,
+}
+
+/// The memory of the lists stays with the tape, so that a step like the one before allocates none.
+impl<F: Float> Drop for Variables<F> {
+    fn drop(&mut self) {
+        self.tape.keep_list(std::mem::take(&mut self.leaves));
+        self.tape.keep_list(std::mem::take(&mut self.constants));
+    }
 }
 
 impl<'a, F: Float> Context<'a, F> {
@@ -45,26 +64,28 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// A pass recorded on `tape`, in training mode; `key` and `step` name its random numbers.
     pub fn train(params: &'a Params<F>, tape: Tape<F>, key: Key, step: u64) -> Self {
-        Self {
-            key,
-            step,
-            ..Self::new(params, tape, Mode::Train)
-        }
+        let mut cx = Self::new(params, tape, Mode::Train);
+        (cx.key, cx.step) = (key, step);
+        cx
     }
 
     /// A pass in the given mode, recorded on `tape`.
     pub fn new(params: &'a Params<F>, tape: Tape<F>, mode: Mode) -> Self {
         Self {
             params,
-            tape,
-            leaves: vec![None; params.len()],
+            variables: Variables {
+                leaves: tape.list(params.len()),
+                constants: Vec::new(),
+                tape,
+            },
             detached: false,
-            constants: Vec::new(),
             mode,
             key: Key::new(0),
             step: 0,
             first_row: 0,
             checked: false,
+            draws: false,
+            rows: None,
             layer: String::new(),
             iteration: None,
             buffer_updates: Vec::new(),
@@ -77,6 +98,28 @@ impl<'a, F: Float> Context<'a, F> {
     pub fn with_first_row(mut self, row: u64) -> Self {
         self.first_row = row;
         self
+    }
+
+    /// Keeps updates of buffers in the memory of this list, which [`Context::take_buffer_updates`] hands back: for whoever
+    /// makes many steps. What it holds counts as updates.
+    #[must_use]
+    pub fn with_update_list(mut self, list: Vec<(ParamId, Tensor<F>)>) -> Self {
+        self.buffer_updates = list;
+        self
+    }
+
+    /// Names the random numbers of the pass, and has what is drawn in every pass of training (the noise of edges and of
+    /// their initial values, not dropout) drawn in evaluation too: an evaluation with noise takes its seed explicitly.
+    #[must_use]
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.key = key;
+        self.draws = true;
+        self
+    }
+
+    /// Whether the noise of edges is drawn: in training, and in evaluation with a key.
+    pub fn draws(&self) -> bool {
+        self.draws || self.mode == Mode::Train
     }
 
     /// Has every layer's output looked at: the first NaN or infinity becomes an error that names the place.
@@ -103,7 +146,7 @@ impl<'a, F: Float> Context<'a, F> {
     pub fn prepare(&mut self, id: ParamId) {
         if self.detached {
             self.prepare_constant(id);
-        } else if self.leaves[id.index()].is_none() {
+        } else if self.variables.leaves[id.index()].is_none() {
             self.make_leaf(id);
         }
     }
@@ -112,8 +155,8 @@ impl<'a, F: Float> Context<'a, F> {
     fn make_leaf(&mut self, id: ParamId) {
         let param = self.params.get(id);
         let value = param.value.clone();
-        self.leaves[id.index()] = Some(if param.trainable() {
-            self.tape.leaf(value)
+        self.variables.leaves[id.index()] = Some(if param.trainable() {
+            self.variables.tape.leaf(value)
         } else {
             Var::constant(value)
         });
@@ -121,11 +164,11 @@ impl<'a, F: Float> Context<'a, F> {
 
     #[inline(never)]
     fn prepare_constant(&mut self, id: ParamId) {
-        if self.constants.is_empty() {
-            self.constants = vec![None; self.leaves.len()];
+        if self.variables.constants.is_empty() {
+            self.variables.constants = self.variables.tape.list(self.variables.leaves.len());
         }
-        let (leaf, params) = (&self.leaves[id.index()], self.params);
-        self.constants[id.index()].get_or_insert_with(|| match leaf {
+        let (leaf, params) = (&self.variables.leaves[id.index()], self.params);
+        self.variables.constants[id.index()].get_or_insert_with(|| match leaf {
             Some(leaf) => leaf.detach(),
             None => Var::constant(params.get(id).value.clone()),
         });
@@ -138,9 +181,9 @@ impl<'a, F: Float> Context<'a, F> {
     #[inline]
     pub fn prepared(&self, id: ParamId) -> &Var<F> {
         let made = if self.detached {
-            &self.constants
+            &self.variables.constants
         } else {
-            &self.leaves
+            &self.variables.leaves
         };
         made[id.index()]
             .as_ref()
@@ -150,10 +193,10 @@ impl<'a, F: Float> Context<'a, F> {
     /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
     /// the variable of a gradient check.
     pub fn bind(&mut self, id: ParamId, value: Var<F>) {
-        if let Some(constant) = self.constants.get_mut(id.index()) {
+        if let Some(constant) = self.variables.constants.get_mut(id.index()) {
             *constant = None;
         }
-        self.leaves[id.index()] = Some(value);
+        self.variables.leaves[id.index()] = Some(value);
     }
 
     /// All parameters.
@@ -165,7 +208,7 @@ impl<'a, F: Float> Context<'a, F> {
     pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
         self.params
             .iter()
-            .zip(&self.leaves)
+            .zip(&self.variables.leaves)
             .filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
     }
 
@@ -184,7 +227,7 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// The tape.
     pub fn tape(&self) -> &Tape<F> {
-        &self.tape
+        &self.variables.tape
     }
 
     /// Whether this is a training pass.
@@ -203,9 +246,66 @@ impl<'a, F: Float> Context<'a, F> {
         self.step
     }
 
-    /// The number of the batch's first row within the epoch, part of the position in a random stream.
+    /// The key of the whole pass, whatever layer runs.
+    pub fn root_key(&self) -> Key {
+        self.key
+    }
+
+    /// The number of the batch's first row within the epoch.
     pub fn first_row(&self) -> u64 {
         self.first_row
+    }
+
+    /// The number within the epoch of row `position` of what runs: part of the position in a random stream. What a row draws
+    /// depends on it alone, whatever other rows are with it.
+    #[inline]
+    pub fn row(&self, position: usize) -> u64 {
+        let position = match &self.rows {
+            Some(rows) => rows[position],
+            None => position,
+        };
+        self.first_row + position as u64
+    }
+
+    /// Runs `work` on some rows of the batch: `rows[i]` is the number of the row that comes at position `i`.
+    pub fn for_rows<R>(&mut self, rows: &[usize], work: impl FnOnce(&mut Self) -> R) -> R {
+        let chosen = match &self.rows {
+            Some(outer) => rows.iter().map(|&row| outer[row]).collect(),
+            None => rows.into(),
+        };
+        let before = self.rows.replace(chosen);
+        let result = work(self);
+        self.rows = before;
+        result
+    }
+
+    /// What it takes to compute a part of the pass again later: for gradient strategies that keep less than they need.
+    pub fn replay(&self) -> Replay<F> {
+        let Variables {
+            leaves, constants, ..
+        } = &self.variables;
+        let made = leaves
+            .iter()
+            .zip(constants.iter().map(Some).chain(std::iter::repeat(None)));
+        let used = self
+            .params
+            .iter()
+            .zip(made)
+            .filter_map(|((id, _), (leaf, constant))| {
+                let value = leaf.as_ref().or_else(|| constant?.as_ref())?;
+                Some((id, value.tensor().clone()))
+            });
+        Replay {
+            used: used.collect(),
+            params: self.params.clone(),
+            mode: self.mode,
+            key: self.key,
+            step: self.step,
+            first_row: self.first_row,
+            draws: self.draws,
+            rows: self.rows.clone(),
+            layer: self.layer.clone(),
+        }
     }
 
     /// Has a buffer take a new value when the step is over. Of several in one pass the last counts.
@@ -258,15 +358,67 @@ impl<'a, F: Float> Context<'a, F> {
     /// Runs a part of the running layer: its path is `layer/name`.
     pub fn inside<R>(&mut self, name: &str, work: impl FnOnce(&mut Self) -> R) -> R {
         let outside = self.layer.len();
-        self.layer.push('/');
+        if outside > 0 {
+            self.layer.push('/');
+        }
         self.layer.push_str(name);
         let result = work(self);
         self.layer.truncate(outside);
         result
     }
 
+    /// The path of the layer that runs.
+    pub fn layer(&self) -> &str {
+        &self.layer
+    }
+
     /// Notes which iteration runs, from 1. Called by whoever runs loops.
     pub fn enter_iteration(&mut self, iteration: Option<usize>) {
         self.iteration = iteration;
+    }
+}
+
+/// A pass that can be gone through again: its parameters and random numbers as they were, on tapes of its own.
+#[derive(Clone, Debug)]
+pub struct Replay<F: Float> {
+    /// The parameters that layers have asked for, with the values that they got.
+    used: Vec<(ParamId, Tensor<F>)>,
+    params: Params<F>,
+    mode: Mode,
+    key: Key,
+    step: u64,
+    first_row: u64,
+    draws: bool,
+    rows: Option<Arc<[usize]>>,
+    layer: String,
+}
+
+impl<F: Float> Replay<F> {
+    /// The parameters that layers had asked for.
+    pub fn used(&self) -> impl ExactSizeIterator<Item = ParamId> {
+        self.used.iter().map(|(id, _)| *id)
+    }
+
+    /// A context with leaves of `tape` for the parameters that were used, and those leaves in the order of
+    /// [`used`](Self::used). With [`Tape::no_grad`] they are constants.
+    ///
+    /// What layers do with buffers in it is forgotten: they did it in the pass itself.
+    pub fn context(&self, tape: &Tape<F>) -> (Context<'_, F>, Vec<Var<F>>) {
+        let mut cx = Context {
+            key: self.key,
+            step: self.step,
+            first_row: self.first_row,
+            draws: self.draws,
+            rows: self.rows.clone(),
+            layer: self.layer.clone(),
+            ..Context::new(&self.params, tape.clone(), self.mode)
+        };
+        let leaves = self.used.iter().map(|(id, value)| {
+            let leaf = tape.leaf(value.clone());
+            cx.bind(*id, leaf.clone());
+            leaf
+        });
+        let leaves = leaves.collect();
+        (cx, leaves)
     }
 }

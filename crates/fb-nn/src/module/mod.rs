@@ -8,7 +8,7 @@ mod stream;
 mod value;
 
 pub use chain::{BuiltChain, Chain};
-pub use context::{Context, Mode};
+pub use context::{Context, Mode, Replay};
 pub use layer::{AnyLayer, Built, Layer, LayerKinds, Scope, Spec};
 pub(crate) use stream::step;
 pub use stream::{Memory, StreamModule, Streaming};

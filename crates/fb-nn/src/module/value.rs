@@ -59,6 +59,56 @@ impl<F: Float> Value<F> {
         }
     }
 
+    /// The same value as a constant.
+    pub fn detach(&self) -> Self {
+        match self {
+            Self::Float(x) => Self::Float(x.detach()),
+            other => other.clone(),
+        }
+    }
+
+    /// The same elements in another shape.
+    ///
+    /// # Panics
+    /// If the shape has another number of elements.
+    #[track_caller]
+    #[must_use]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
+        match self {
+            Self::Float(x) => Self::Float(x.reshape(shape)),
+            Self::Index(x) => Self::Index(x.reshape(shape)),
+            Self::Mask(x) => Self::Mask(x.reshape(shape)),
+        }
+    }
+
+    /// The samples in the given order.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    #[track_caller]
+    #[must_use]
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Float(x) => Self::Float(x.select_rows(rows)),
+            Self::Index(x) => Self::Index(x.select_rows(rows)),
+            Self::Mask(x) => Self::Mask(x.select_rows(rows)),
+        }
+    }
+
+    /// The values at one place of an axis, which goes.
+    ///
+    /// # Panics
+    /// If the place is not there.
+    #[track_caller]
+    #[must_use]
+    pub fn index_axis(&self, axis: usize, index: usize) -> Self {
+        match self {
+            Self::Float(x) => Self::Float(x.index_axis(axis, index)),
+            Self::Index(x) => Self::Index(x.index_axis(axis, index)),
+            Self::Mask(x) => Self::Mask(x.index_axis(axis, index)),
+        }
+    }
+
     /// The numbers, if that is what it is.
     pub fn as_float(&self) -> Option<&Var<F>> {
         match self {
@@ -71,6 +121,18 @@ impl<F: Float> Value<F> {
 impl<F: Float> From<Var<F>> for Value<F> {
     fn from(x: Var<F>) -> Self {
         Self::Float(x)
+    }
+}
+
+impl From<Tensor<f32>> for Value<f32> {
+    fn from(x: Tensor<f32>) -> Self {
+        Self::Float(Var::constant(x))
+    }
+}
+
+impl From<Tensor<f64>> for Value<f64> {
+    fn from(x: Tensor<f64>) -> Self {
+        Self::Float(Var::constant(x))
     }
 }
 

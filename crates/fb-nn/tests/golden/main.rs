@@ -8,3 +8,4 @@ mod losses;
 mod optimizers;
 mod passes;
 mod recurrent;
+mod spectrum;

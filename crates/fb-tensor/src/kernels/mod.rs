@@ -25,5 +25,6 @@ pub(crate) mod resize;
 pub(crate) mod rotary;
 pub(crate) mod scatter;
 pub(crate) mod softmax;
+pub(crate) mod vectors;
 
 pub use dispatch::{InstructionSet, instruction_set};

@@ -1,5 +1,6 @@
-//! Matrix products of tensors.
+//! Matrix products of tensors, and systems of equations.
 
+mod cholesky;
 mod half_matmul;
 mod matmul;
 mod right_factor;

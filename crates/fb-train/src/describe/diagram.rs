@@ -1,8 +1,8 @@
 //! The graph of a network, for programs that draw graphs.
 
+use super::summary::position;
 use super::{dot, mermaid, words};
 use fb_nn::feedback::network::Description;
-use fb_nn::feedback::topology::INPUT;
 
 /// A network as a graph: solid edges forward, dashed and labelled edges back.
 #[derive(Clone, Debug)]
@@ -31,7 +31,10 @@ impl Diagram {
 
     fn graph(&self) -> Graph {
         let network = &self.network;
-        let mut nodes = vec![vec![INPUT.to_owned(), network.input.to_string()]];
+        let inputs = network.inputs.iter();
+        let mut nodes: Vec<_> = inputs
+            .map(|(name, spec)| vec![words::on_one_line(name), spec.to_string()])
+            .collect();
         nodes.extend(network.nodes.iter().map(|node| {
             vec![
                 words::on_one_line(&node.name),
@@ -39,28 +42,36 @@ impl Diagram {
                 node.output.to_string(),
             ]
         }));
-        let position = |name: &str| {
-            network
-                .nodes
+        let position = |name: &str| position(network, name);
+        let taken = network.nodes.iter().flat_map(|node| {
+            let to = position(&node.name);
+            let from = node.inputs.iter().map(move |name| position(name));
+            from.map(move |from| (from, to, String::new()))
+        });
+        let joined = |forward: bool| {
+            let edges = network
+                .edges
                 .iter()
-                .position(|node| node.name == name)
-                .map_or(0, |i| i + 1)
+                .filter(move |e| e.is_forward == forward);
+            edges.map(|e| (position(&e.from), position(&e.to), words::mark(e)))
         };
-        let back = network
-            .edges
-            .iter()
-            .map(|edge| (position(&edge.from), position(&edge.to), words::mark(edge)));
         Graph {
+            inputs: network.inputs.len(),
             nodes,
-            back: back.collect(),
+            forward: taken.chain(joined(true)).collect(),
+            back: joined(false).collect(),
         }
     }
 }
 
 /// What both languages write: nodes by number, so that no name can be mistaken for a keyword.
 pub(super) struct Graph {
-    /// The lines of each node's label, the input first; the forward edges join each node to the next.
+    /// How many of the nodes are inputs.
+    pub(super) inputs: usize,
+    /// The lines of each node's label, the inputs first.
     pub(super) nodes: Vec<Vec<String>>,
+    /// What goes forward: from, to, label.
+    pub(super) forward: Vec<(usize, usize, String)>,
     /// The feedback edges: from, to, label.
     pub(super) back: Vec<(usize, usize, String)>,
 }

@@ -13,14 +13,22 @@ pub(super) fn digraph(graph: &Graph) -> String {
             .map(|line| escaped(line))
             .collect::<Vec<_>>()
             .join("\\n");
-        let shape = if number == 0 { ", shape=ellipse" } else { "" };
+        let shape = if number < graph.inputs {
+            ", shape=ellipse"
+        } else {
+            ""
+        };
         push(
             &mut text,
             format_args!("    n{number} [label=\"{label}\"{shape}];"),
         );
     }
-    for number in 1..graph.nodes.len() {
-        push(&mut text, format_args!("    n{} -> n{number};", number - 1));
+    for (from, to, label) in &graph.forward {
+        let label = match label.as_str() {
+            "" => String::new(),
+            label => format!(" [label=\"{}\"]", escaped(label)),
+        };
+        push(&mut text, format_args!("    n{from} -> n{to}{label};"));
     }
     for (from, to, label) in &graph.back {
         // Without `constraint=false` Graphviz would rank the destination below the source.

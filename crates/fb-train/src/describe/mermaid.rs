@@ -11,7 +11,7 @@ pub(super) fn flowchart(graph: &Graph) -> String {
             .map(|line| escaped(line))
             .collect::<Vec<_>>()
             .join("<br/>");
-        let (open, close) = if number == 0 {
+        let (open, close) = if number < graph.inputs {
             ("([", "])")
         } else {
             ("[", "]")
@@ -21,8 +21,12 @@ pub(super) fn flowchart(graph: &Graph) -> String {
             format_args!("    n{number}{open}\"{label}\"{close}"),
         );
     }
-    for number in 1..graph.nodes.len() {
-        push(&mut text, format_args!("    n{} --> n{number}", number - 1));
+    for (from, to, label) in &graph.forward {
+        let label = match label.as_str() {
+            "" => String::new(),
+            label => format!("|\"{}\"|", escaped(label)),
+        };
+        push(&mut text, format_args!("    n{from} -->{label} n{to}"));
     }
     for (from, to, label) in &graph.back {
         push(
@@ -32,7 +36,7 @@ pub(super) fn flowchart(graph: &Graph) -> String {
     }
     if !graph.back.is_empty() {
         // Mermaid numbers edges in the order in which they are written: the forward ones came first.
-        let first = graph.nodes.len() - 1;
+        let first = graph.forward.len();
         let numbers: Vec<String> = (first..first + graph.back.len())
             .map(|number| number.to_string())
             .collect();

@@ -5,7 +5,6 @@ use super::table::{self, Side};
 use super::training::Training;
 use super::words;
 use fb_nn::feedback::network::{Description, NodeDescription};
-use fb_nn::feedback::topology::INPUT;
 use std::fmt;
 
 /// A network in a table, with its feedback edges drawn beside the layers; `Display` shows it.
@@ -96,7 +95,7 @@ impl Summary {
 
     /// What holds for the whole network.
     fn totals(&self) -> Vec<String> {
-        let has_loop = !self.network.edges.is_empty();
+        let has_loop = self.network.edges.iter().any(|edge| !edge.is_forward);
         let counts = format!(
             "{} in all: {} trainable, {} frozen",
             self.parameters(),
@@ -124,7 +123,9 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = vec![self.layers().join("\n")];
         if !self.network.edges.is_empty() {
-            parts.push(format!("feedback\n{}", self.edges().join("\n")));
+            let all_forward = self.network.edges.iter().all(|edge| edge.is_forward);
+            let title = if all_forward { "edges" } else { "feedback" };
+            parts.push(format!("{title}\n{}", self.edges().join("\n")));
         }
         parts.push(self.totals().join("\n"));
         f.write_str(&parts.join("\n\n"))
@@ -151,15 +152,20 @@ impl Rows {
         // The lines that a value enters and leaves: one and the same unless the layer does both.
         let mut enters = vec![cells.len()];
         let mut leaves = vec![cells.len()];
-        cells.push(row(
-            INPUT,
-            "",
-            &network.input.to_string(),
-            ["", "", ""].map(str::to_owned),
-        ));
+        for (number, (name, spec)) in network.inputs.iter().enumerate() {
+            if number > 0 {
+                enters.push(cells.len());
+                leaves.push(cells.len());
+            }
+            let blank = ["", "", ""].map(str::to_owned);
+            cells.push(row(name, "", &spec.to_string(), blank));
+        }
+        let mut before = network.inputs.last().map(|(name, _)| name.as_str());
         for node in &network.nodes {
             enters.push(cells.len());
-            cells.push(layer(node));
+            let usual = matches!(node.inputs.as_slice(), [only] if Some(only.as_str()) == before);
+            cells.push(layer(node, usual));
+            before = Some(&node.name);
             let receives = network.edges.iter().any(|edge| edge.to == node.name);
             let sends = network.edges.iter().any(|edge| edge.from == node.name);
             if receives && sends {
@@ -167,14 +173,12 @@ impl Rows {
             }
             leaves.push(cells.len() - 1);
         }
-        let position = |name: &str| {
-            network
-                .nodes
-                .iter()
-                .position(|node| node.name == name)
-                .map_or(0, |i| i + 1)
-        };
-        let arrows = network.edges.iter().map(|edge| Arrow {
+        let position = |name: &str| position(network, name);
+        let back = network
+            .edges
+            .iter()
+            .filter(|edge| !edge.is_forward && position(&edge.from) >= position(&edge.to));
+        let arrows = back.map(|edge| Arrow {
             from: leaves[position(&edge.from)],
             to: enters[position(&edge.to)],
         });
@@ -185,14 +189,31 @@ impl Rows {
     }
 }
 
-fn layer(node: &NodeDescription) -> [String; 6] {
+/// The number of a value: inputs first, then layers.
+pub(super) fn position(network: &Description, name: &str) -> usize {
+    let inputs = network.inputs.iter().map(|(input, _)| input.as_str());
+    let layers = network.nodes.iter().map(|node| node.name.as_str());
+    inputs.chain(layers).position(|n| n == name).unwrap_or(0)
+}
+
+/// The line of a layer; one that does not take the value of the line before says what it takes.
+fn layer(node: &NodeDescription, usual: bool) -> [String; 6] {
     let counts = [node.parameters, node.trainable].map(|n| n.to_string());
     let [all, trainable] = counts;
+    let mut description = node.description.clone();
+    if !usual {
+        let names: Vec<_> = node.inputs.iter().map(|name| words::short(name)).collect();
+        description += &format!(" (of {})", names.join(", "));
+    }
+    let mut runs = words::runs(node.path).to_owned();
+    if node.cycles > 1 {
+        runs += &format!(" × {}", node.cycles);
+    }
     row(
         &node.name,
-        &node.description,
+        &description,
         &node.output.to_string(),
-        [all, trainable, words::runs(node.path).to_owned()],
+        [all, trainable, runs],
     )
 }
 

@@ -3,7 +3,7 @@
 use super::{Summary, Training, diagram, summary};
 use crate::model::LossOn;
 use fb_nn::feedback::network::{Description, EdgeDescription, ExecutionPath, NodeDescription};
-use fb_nn::feedback::topology::{Combine, Initial};
+use fb_nn::feedback::topology::{Clock, Combine, Initial};
 use fb_nn::module::Spec;
 
 fn node(name: &str, [from, to]: [usize; 2], path: ExecutionPath) -> NodeDescription {
@@ -12,11 +12,13 @@ fn node(name: &str, [from, to]: [usize; 2], path: ExecutionPath) -> NodeDescript
         name: name.to_owned(),
         kind: "Dense",
         description: format!("Dense {from} -> {to}, sigmoid"),
+        inputs: Vec::new(),
         input: Spec::float([from]),
         output: Spec::float([to]),
         parameters,
         trainable: parameters,
         path,
+        cycles: 1,
     }
 }
 
@@ -28,17 +30,26 @@ fn edge(from: &str, to: &str, map: &str, parameters: usize) -> EdgeDescription {
         map: map.to_owned(),
         sampling: String::new(),
         delay: 1,
+        clock: Clock::Iteration,
+        is_forward: false,
         initial: Initial::Zeros,
         parameters,
         trainable: parameters,
     }
 }
 
-fn network(nodes: Vec<NodeDescription>, edges: Vec<EdgeDescription>) -> Description {
+/// A chain.
+fn network(mut nodes: Vec<NodeDescription>, edges: Vec<EdgeDescription>) -> Description {
+    let mut before = "input".to_owned();
+    for node in &mut nodes {
+        node.inputs = vec![std::mem::replace(&mut before, node.name.clone())];
+    }
     Description {
-        input: nodes[0].input,
+        inputs: vec![("input".to_owned(), nodes[0].input)],
         nodes,
+        outputs: vec![before],
         edges,
+        scopes: Vec::new(),
         schedule: "Unroll",
         iterations: 4,
     }

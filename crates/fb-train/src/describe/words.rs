@@ -1,7 +1,7 @@
 //! Words that summaries and diagrams share.
 
 use fb_nn::feedback::network::{EdgeDescription, ExecutionPath};
-use fb_nn::feedback::topology::{Combine, Initial};
+use fb_nn::feedback::topology::{Clock, Combine, Initial};
 
 /// How often a layer runs.
 pub(super) fn runs(path: ExecutionPath) -> &'static str {
@@ -10,37 +10,60 @@ pub(super) fn runs(path: ExecutionPath) -> &'static str {
         ExecutionPath::EveryIteration => "each iteration",
         ExecutionPath::EveryIterationHoisted => "each iteration, x·W once",
         ExecutionPath::WantedIterations => "each answer",
+        ExecutionPath::AllSteps => "all steps at once",
+        ExecutionPath::EveryStep => "each step",
+        ExecutionPath::EveryStepHoisted => "each step, x·W once",
+        ExecutionPath::EveryIterationOfEveryStep => "each iteration of each step",
         _ => "",
     }
 }
 
 /// Everything about an edge but its ends: `add, learned 1 -> 8, delay 1, from zeros`.
 pub(super) fn edge(edge: &EdgeDescription) -> String {
-    // A gated edge adds too; its map says that it is gated.
-    let joins = if edge.combine == Combine::Concat {
-        "concat"
-    } else {
-        "add"
+    // A gated edge adds too; its map says that it is gated, as that of others what they do.
+    let joins = match edge.combine {
+        Combine::Add | Combine::Gate => "add",
+        other => kind(other),
     };
+    if edge.delay == 0 && edge.is_forward {
+        return format!("{joins}, {}, forward", edge.map);
+    }
     let start = match edge.initial {
         Initial::Zeros => "from zeros",
         Initial::Learned => "from a learned value",
+        Initial::Constant(_) => "from a constant",
+        Initial::Noise(_) => "from noise",
+        Initial::FirstSweep => "from a first sweep",
         _ => "from its own start",
     };
-    format!("{joins}, {}, delay {}, {start}", edge.map, edge.delay)
+    let delay = match (edge.delay, edge.clock) {
+        (0, _) => "no delay".to_owned(),
+        (n, Clock::Step) => format!("delay {n} step{}", if n == 1 { "" } else { "s" }),
+        (n, _) => format!("delay {n}"),
+    };
+    format!("{joins}, {}, {delay}, {start}", edge.map)
 }
 
-/// The mark of an edge in a diagram: `z⁻¹ add`, and how it samples up or down between maps of different size.
-pub(super) fn mark(edge: &EdgeDescription) -> String {
-    let joins = match edge.combine {
+fn kind(combine: Combine) -> &'static str {
+    match combine {
         Combine::Add => "add",
         Combine::Concat => "concat",
         Combine::Gate => "gate",
+        Combine::Multiply => "multiply",
+        Combine::Film => "film",
         _ => "",
+    }
+}
+
+/// The mark of an edge in a diagram: `z⁻¹ add` for a delay of one iteration, `t⁻¹ add` for one step of a sequence, and how it samples up or down between maps of different size.
+pub(super) fn mark(edge: &EdgeDescription) -> String {
+    let joins = kind(edge.combine);
+    let delay = match (edge.delay, edge.clock) {
+        (0, _) => String::new(),
+        (n, Clock::Step) => format!("t⁻{} ", raised(n)),
+        (n, _) => format!("z⁻{} ", raised(n)),
     };
-    let mut mark = format!("z⁻{} {joins}", raised(edge.delay))
-        .trim_end()
-        .to_owned();
+    let mut mark = format!("{delay}{joins}").trim_end().to_owned();
     if !edge.sampling.is_empty() {
         mark += ", ";
         mark += &edge.sampling;

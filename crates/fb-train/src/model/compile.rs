@@ -4,7 +4,6 @@ use super::{Clock, LossOn, Model};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use fb_autograd::Tape;
-use fb_nn::feedback::gradient::Bptt;
 use fb_nn::optim::OptimizerState;
 use fb_nn::{Loss, Network, Optimizer};
 use fb_tensor::Float;
@@ -61,11 +60,12 @@ impl<F: Float> Compile<F> for Network<F> {
             optimizer: Box::new(optimizer),
             loss: Box::new(loss),
             metrics,
-            gradient: Box::new(Bptt),
+            gradient: None,
             loss_on: LossOn::Last,
             clip: None,
             penalties: Vec::new(),
             tape: Tape::new(),
+            lists: Default::default(),
             clock: Clock::default(),
         })
     }

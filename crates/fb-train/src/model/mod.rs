@@ -23,6 +23,7 @@ use fb_nn::optim::{Clip, OptimizerState, Penalty};
 use fb_nn::{Loss, Network, Optimizer, Params};
 use fb_tensor::Float;
 use fb_tensor::random::Key;
+use std::sync::Arc;
 
 /// A compiled network: it can be fitted, evaluated, asked for predictions, saved and loaded.
 ///
@@ -34,12 +35,14 @@ pub struct Model<F: Float = f32> {
     pub(crate) optimizer_state: OptimizerState<F>,
     pub(crate) loss: Box<dyn Loss<F>>,
     metrics: Vec<Box<dyn Metric<F>>>,
-    pub(crate) gradient: Box<dyn GradientStrategy>,
+    /// The one that was chosen; without it the default of the schedule.
+    pub(crate) gradient: Option<Arc<dyn GradientStrategy<F>>>,
     pub(crate) loss_on: LossOn,
     pub(crate) clip: Option<Clip>,
     pub(crate) penalties: Vec<Penalty>,
     /// Kept between steps so that its memory is reused; empty outside a step.
     tape: Tape<F>,
+    lists: step::Lists<F>,
     pub(crate) clock: Clock,
 }
 
@@ -89,10 +92,11 @@ impl<F: Float> Model<F> {
         Ok(self.network.params_mut().unfreeze(pattern)?)
     }
 
-    /// Through which iterations of the loop gradients flow; [`Bptt`](fb_nn::feedback::gradient::Bptt) without it.
+    /// Through which iterations of the loop gradients flow, and how; the default of the schedule without it
+    /// ([`Bptt`](fb_nn::feedback::gradient::Bptt) where it makes a number of iterations).
     #[must_use]
-    pub fn gradient(mut self, strategy: impl GradientStrategy + 'static) -> Self {
-        self.gradient = Box::new(strategy);
+    pub fn gradient(mut self, strategy: impl GradientStrategy<F> + 'static) -> Self {
+        self.gradient = Some(Arc::new(strategy));
         self
     }
 
@@ -157,7 +161,7 @@ impl<F: Float> Model<F> {
         Training {
             loss: self.loss.kind(),
             loss_on: self.loss_on,
-            gradient: self.gradient.kind(),
+            gradient: self.network.gradient(self.gradient.as_ref()).kind(),
             optimizer: self.optimizer.kind(),
             learning_rate: self.optimizer.learning_rate(),
             extras: clip.chain(penalties).collect(),

@@ -38,6 +38,22 @@ impl<F: Float> Default for StepOptions<'_, F> {
     }
 }
 
+/// Lists of one step whose memory the next one uses again; empty between steps.
+#[derive(Debug)]
+pub(super) struct Lists<F: Float> {
+    gradients: Vec<(ParamId, Tensor<F>)>,
+    updates: Vec<(ParamId, Tensor<F>)>,
+}
+
+impl<F: Float> Default for Lists<F> {
+    fn default() -> Self {
+        Self {
+            gradients: Vec::new(),
+            updates: Vec::new(),
+        }
+    }
+}
+
 impl<F: Float> Model<F> {
     /// Trains on one batch: the escape hatch for loops of your own. Changes the parameters by one optimizer step.
     ///
@@ -69,20 +85,21 @@ impl<F: Float> Model<F> {
             key,
             self.clock.step,
         )
-        .with_first_row(options.first_row);
+        .with_first_row(options.first_row)
+        .with_update_list(std::mem::take(&mut self.lists.updates));
         let (trajectory, loss) = self.forward(&mut cx, samples, options)?;
         let mut value = loss.item().to_f64();
         if !value.is_finite() {
             return Err(self.explain(samples, options, "the loss", value));
         }
         let mut found = loss.backward();
-        let mut gradients: Vec<(ParamId, Tensor<F>)> = Vec::with_capacity(found.len());
+        let mut gradients = std::mem::take(&mut self.lists.gradients);
         for (id, leaf) in cx.leaves() {
             if let Some(gradient) = found.take(leaf) {
                 gradients.push((id, gradient));
             }
         }
-        let updates = cx.take_buffer_updates();
+        let mut updates = cx.take_buffer_updates();
         look(answer(&trajectory)?)?;
         let report = StepReport {
             loss: 0.0,
@@ -122,9 +139,11 @@ impl<F: Float> Model<F> {
             &gradients,
             rate,
         )?;
-        for (id, tensor) in updates {
+        for (id, tensor) in updates.drain(..) {
             self.network.params_mut().get_mut(id).value = tensor;
         }
+        gradients.clear();
+        self.lists = Lists { gradients, updates };
         self.clock.step += 1;
         Ok(StepReport {
             loss: value,
@@ -140,9 +159,9 @@ impl<F: Float> Model<F> {
         options: &StepOptions<'_, F>,
     ) -> Result<(Trajectory<F>, Var<F>)> {
         let run = RunOptions {
-            schedule: None,
-            gradient: &*self.gradient,
+            gradient: self.gradient.clone(),
             wanted: self.loss_on.wanted(),
+            ..RunOptions::default()
         };
         let trajectory = self.network.run(cx, samples.inputs.value(), &run)?;
         let loss = self.mean_loss(&trajectory, &samples.targets, options.weights)?;

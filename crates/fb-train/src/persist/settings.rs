@@ -41,7 +41,7 @@ impl<F: Float> Model<F> {
                 LossOn::Last => "last",
                 LossOn::Every => "every",
             },
-            "gradient": self.gradient.kind(),
+            "gradient": format!("{:?}", self.network.gradient(self.gradient.as_ref())),
             "optimizer": { "kind": self.optimizer.kind(), "config": self.optimizer.config()? },
             "clip": as_json(serde_json::to_value(self.clip))?,
             "penalties": as_json(serde_json::to_value(&self.penalties))?,

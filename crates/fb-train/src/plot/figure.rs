@@ -1,4 +1,4 @@
-//! Charts side by side.
+//! Charts beside or below each other.
 
 use super::color::INK;
 use super::pen::{self, Anchor, Area, Draw, Drawn, units};
@@ -10,7 +10,7 @@ use std::path::Path;
 const TITLE: f64 = 18.0;
 const TITLE_ROW: f64 = 40.0;
 
-/// Line charts side by side under one title.
+/// Line charts side by side under one title, or below each other with their axes in line.
 ///
 /// ```
 /// use fb_train::plot::{Figure, LineChart};
@@ -24,6 +24,7 @@ const TITLE_ROW: f64 = 40.0;
 pub struct Figure {
     title: String,
     charts: Vec<LineChart>,
+    stacked: bool,
 }
 
 impl Figure {
@@ -32,10 +33,18 @@ impl Figure {
         Self {
             title: title.into(),
             charts: Vec::new(),
+            stacked: false,
         }
     }
 
-    /// One more chart, to the right of the others.
+    /// Puts the charts below each other, their vertical axes in line, instead of side by side.
+    #[must_use]
+    pub fn stacked(mut self) -> Self {
+        self.stacked = true;
+        self
+    }
+
+    /// One more chart, to the right of the others or below them.
     #[must_use]
     pub fn chart(mut self, chart: LineChart) -> Self {
         self.charts.push(chart);
@@ -75,20 +84,35 @@ impl Draw for Figure {
 
     fn size(&self) -> (u32, u32) {
         let sizes = || self.charts.iter().map(LineChart::size);
-        let width = sizes().map(|(width, _)| width).sum::<u32>();
-        let height = sizes().map(|(_, height)| height).max().unwrap_or(0);
+        let (widths, heights) = (sizes().map(|size| size.0), sizes().map(|size| size.1));
+        let (width, height) = if self.stacked {
+            (widths.max().unwrap_or(0), heights.sum::<u32>())
+        } else {
+            (widths.sum::<u32>(), heights.max().unwrap_or(0))
+        };
         (width.max(240), height + TITLE_ROW as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         pen::text(area, &self.title, TITLE, INK, (16.0, 16.0), Anchor::TopLeft)?;
-        let mut left = 0.0;
+        let (mut left, mut top) = (0.0, TITLE_ROW);
+        let room = self.charts.iter().map(LineChart::tick_width);
+        let room = if self.stacked {
+            room.fold(0.0, f64::max)
+        } else {
+            0.0
+        };
         for chart in &self.charts {
             let (width, height) = chart.size();
             let (width, height) = (f64::from(width), f64::from(height));
-            let corner = (units(left), units(TITLE_ROW));
+            let corner = (units(left), units(top));
+            let chart = chart.clone().with_tick_room(room);
             chart.draw(&area.clone().shrink(corner, (units(width), units(height))))?;
-            left += width;
+            if self.stacked {
+                top += height;
+            } else {
+                left += width;
+            }
         }
         Ok(())
     }

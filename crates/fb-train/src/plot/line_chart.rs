@@ -1,10 +1,15 @@
 //! Lines over a common axis.
 
+mod band;
+mod level;
+
 use super::color::{self, AXIS, GRID, INK, MUTED, Rgb};
 use super::legend;
 use super::pen::{self, Anchor, Area, Draw, Drawn, units};
 use super::{font, save, ticks};
 use crate::error::{Error, Result};
+use band::Band;
+use level::Level;
 use plotters::coord::ranged1d::{BoldPoints, Ranged};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::{Circle, Color, DrawingAreaErrorKind, DrawingBackend, PathElement};
@@ -52,8 +57,12 @@ pub struct LineChart {
     x_label: String,
     y_label: String,
     lines: Vec<Line>,
+    bands: Vec<Band>,
+    levels: Vec<Level>,
     size: (u32, u32),
+    include_x: Vec<f64>,
     include_y: Vec<f64>,
+    tick_room: f64,
     log_y: bool,
     whole_x: bool,
     ordered: bool,
@@ -73,8 +82,12 @@ impl LineChart {
             x_label: String::new(),
             y_label: String::new(),
             lines: Vec::new(),
+            bands: Vec::new(),
+            levels: Vec::new(),
             size: SIZE,
+            include_x: Vec::new(),
             include_y: Vec::new(),
+            tick_room: 0.0,
             log_y: false,
             whole_x: false,
             ordered: false,
@@ -106,6 +119,35 @@ impl LineChart {
             name: name.into(),
             points: points.into_iter().collect(),
         });
+        self
+    }
+
+    /// A band from the first to the second value at each place, around the line of this name and in its colour but pale,
+    /// such as a deviation. Where bands overlap they darken.
+    ///
+    /// ```
+    /// use fb_train::plot::LineChart;
+    /// let svg = LineChart::new("accuracy over 5 seeds")
+    ///     .line("with feedback", [(1.0, 0.5), (2.0, 0.8)])
+    ///     .band("with feedback", [(1.0, 0.4, 0.6), (2.0, 0.77, 0.83)])
+    ///     .to_svg()?;
+    /// assert!(svg.contains("polygon"));
+    /// # Ok::<(), fb_train::Error>(())
+    /// ```
+    #[must_use]
+    pub fn band(
+        mut self,
+        line: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64, f64)>,
+    ) -> Self {
+        self.bands.push(Band::new(line.into(), points));
+        self
+    }
+
+    /// A dashed line across the chart with its name on it, such as a tolerance, or what guessing reaches.
+    #[must_use]
+    pub fn level(mut self, name: impl Into<String>, y: f64) -> Self {
+        self.levels.push(Level::new(name.into(), y));
         self
     }
 
@@ -151,6 +193,25 @@ impl LineChart {
         self
     }
 
+    /// Makes the horizontal axis reach to this value at least.
+    pub(super) fn include_x(mut self, x: f64) -> Self {
+        self.include_x.push(x);
+        self
+    }
+
+    /// Leaves at least this width for the values on the vertical axis, so that charts below each other line up.
+    pub(super) fn with_tick_room(mut self, width: f64) -> Self {
+        self.tick_room = width;
+        self
+    }
+
+    /// The width of the widest value on the vertical axis.
+    pub(super) fn tick_width(&self) -> f64 {
+        let labels = self.y_ticks(&self.scaled_y_range().into()).labels;
+        let widths = labels.iter().map(|label| font::width(label, TICK));
+        widths.fold(self.tick_room, f64::max)
+    }
+
     /// The chart as the text of an SVG file.
     ///
     /// # Errors
@@ -185,12 +246,15 @@ impl LineChart {
             .lines
             .iter()
             .flat_map(|line| line.points.iter().copied());
-        points.filter(|point| self.visible(point))
+        let edges = self.bands.iter().flat_map(Band::edges);
+        points.chain(edges).filter(|point| self.visible(point))
     }
 
     /// Why no point is drawn, if none is.
     fn why_empty(&self) -> Option<&'static str> {
-        let mut points = self.lines.iter().flat_map(|line| &line.points).peekable();
+        let lines = self.lines.iter().flat_map(|line| &line.points);
+        let edges = self.bands.iter().flat_map(Band::edges);
+        let mut points = lines.copied().chain(edges).peekable();
         if self.points().next().is_some() {
             None
         } else if points.peek().is_none() {
@@ -205,7 +269,8 @@ impl LineChart {
     }
 
     fn x_range(&self) -> Range<f64> {
-        match extremes(self.points().map(|(x, _)| x)) {
+        let points = self.points().map(|(x, _)| x);
+        match extremes(points.chain(self.include_x.iter().copied())) {
             Some((low, high)) if low < high => low..high,
             Some((only, _)) => only - 0.5..only + 0.5,
             None => 0.0..1.0,
@@ -215,10 +280,12 @@ impl LineChart {
     /// The vertical range with some air above and below, except where the chart was told to end. A chart without points
     /// has one for looks only: around a single asked value it would be some tiny range.
     fn y_range(&self) -> Range<f64> {
+        let levels = self.levels.iter().map(Level::height);
         let asked = self
             .include_y
             .iter()
             .copied()
+            .chain(levels)
             .filter(|&y| self.visible(&(0.0, y)));
         let drawn = extremes(self.points().map(|(_, y)| y));
         let Some((low, high)) =
@@ -277,6 +344,8 @@ impl Draw for LineChart {
         let frame = self.draw_surroundings(area, &y_ticks)?;
         self.draw_rows(area, &frame, &axes, &y_ticks)?;
         self.draw_columns(area, &frame, &axes)?;
+        self.draw_bands(area, &frame, &axes)?;
+        self.draw_levels(area, &frame, &axes)?;
         for (index, line) in self.lines.iter().enumerate() {
             let map = |&(x, y): &(f64, f64)| frame.place(&axes, x, self.scaled(y));
             self.draw_line(area, line, self.color(index), map)?;
@@ -435,11 +504,8 @@ impl LineChart {
         let entries = legend::arrange(names, width - 2.0 * MARGIN);
         let legend_top = MARGIN + TITLE + 8.0;
         legend::draw(area, &entries, (MARGIN, legend_top))?;
-        let tick_width = y_ticks
-            .labels
-            .iter()
-            .map(|label| font::width(label, TICK))
-            .fold(0.0, f64::max);
+        let widths = y_ticks.labels.iter().map(|label| font::width(label, TICK));
+        let tick_width = widths.fold(self.tick_room, f64::max);
         let mut frame = Frame {
             left: MARGIN + tick_width + 8.0,
             top: legend_top + legend::height(&entries) + 10.0,

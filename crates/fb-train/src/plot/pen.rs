@@ -9,6 +9,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 /// Units a pixel.
 pub(super) const UNITS: f64 = 4.0;
 
+/// Length of a dash and of the gap behind it.
+const DASH: f64 = 5.0;
+const GAP: f64 = 4.0;
+
 /// The plotting library writes letters smaller than the size it is told, by this factor.
 const LETTER_SCALE: f64 = 1.24;
 
@@ -139,4 +143,47 @@ pub(super) fn rectangle<DB: DrawingBackend>(
         [point(from), point(to)],
         rgb(color).filled(),
     ))
+}
+
+/// A filled shape that what is below it shows through: `opacity` is 1 for ink and 0 for nothing.
+pub(super) fn tint<DB: DrawingBackend>(
+    area: &Area<DB>,
+    corners: Vec<(i32, i32)>,
+    color: Rgb,
+    opacity: f64,
+) -> Drawn<DB> {
+    area.draw(&Polygon::new(corners, rgb(color).mix(opacity)))
+}
+
+/// A line of dashes.
+pub(super) fn dashes<DB: DrawingBackend>(
+    area: &Area<DB>,
+    from: At,
+    to: At,
+    color: Rgb,
+    width: f64,
+) -> Drawn<DB> {
+    let length = (to.0 - from.0).hypot(to.1 - from.1);
+    let at = |place: f64| {
+        let share = (place / length).min(1.0);
+        (
+            from.0 + share * (to.0 - from.0),
+            from.1 + share * (to.1 - from.1),
+        )
+    };
+    let count = (length / (DASH + GAP)).ceil() as usize;
+    for start in (0..count).map(|dash| dash as f64 * (DASH + GAP)) {
+        line(area, at(start), at(start + DASH), color, width)?;
+    }
+    Ok(())
+}
+
+/// A filled circle around `at`.
+pub(super) fn disk<DB: DrawingBackend>(
+    area: &Area<DB>,
+    at: At,
+    radius: f64,
+    color: Rgb,
+) -> Drawn<DB> {
+    area.draw(&Circle::new(point(at), units(radius), rgb(color).filled()))
 }

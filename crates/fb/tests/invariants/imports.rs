@@ -10,7 +10,9 @@ pub(crate) const SOURCE: &str = "crates/fb-nn/src/";
 pub(crate) const ROOMS: [&str; 4] = ["layers", "loss", "optim", "feedback"];
 const FLOOR: [&str; 6] = ["module", "cell", "state", "param", "init", "state_dict"];
 /// Inside `feedback` each names only those before it.
-const STAIRS: [&str; 4] = ["solver", "schedule", "gradient", "network"];
+const STAIRS: [&str; 6] = [
+    "solver", "schedule", "topology", "state", "gradient", "network",
+];
 
 /// What a module's own file hands on under a shorter name: `Dense` of `pub use layers::Dense` is `[layers, Dense]`.
 fn handed_on(tree: &Tree, candidates: &[String]) -> BTreeMap<String, Vec<String>> {

@@ -1,6 +1,7 @@
 //! The whole loop.
 
 use super::GradientStrategy;
+use fb_tensor::Float;
 
 /// Backpropagation through time: the gradient flows through every iteration. Exact; memory grows with the iterations.
 ///
@@ -9,12 +10,8 @@ use super::GradientStrategy;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bptt;
 
-impl GradientStrategy for Bptt {
+impl<F: Float> GradientStrategy<F> for Bptt {
     fn kind(&self) -> &'static str {
         "Bptt"
-    }
-
-    fn records(&self, _iteration: usize, _total: usize) -> bool {
-        true
     }
 }

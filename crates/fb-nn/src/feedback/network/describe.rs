@@ -1,7 +1,8 @@
 //! A network in words and numbers, for summaries and diagrams.
 
 use super::Network;
-use crate::feedback::topology::{Combine, Initial};
+use super::plan::LoopPlan;
+use crate::feedback::topology::{Clock, Combine, Initial};
 use crate::module::Spec;
 use fb_tensor::Float;
 
@@ -17,6 +18,14 @@ pub enum ExecutionPath {
     EveryIterationHoisted,
     /// Once per iteration whose output is wanted: it comes after the loop.
     WantedIterations,
+    /// Once on all steps of a sequence together.
+    AllSteps,
+    /// At every step of a sequence.
+    EveryStep,
+    /// At every step of a sequence, but the product of its input with its weights on all steps together.
+    EveryStepHoisted,
+    /// At every iteration of every step.
+    EveryIterationOfEveryStep,
 }
 
 /// One layer.
@@ -28,7 +37,9 @@ pub struct NodeDescription {
     pub kind: &'static str,
     /// In a few words, such as `"Dense 2 -> 8, sigmoid"`.
     pub description: String,
-    /// What it takes.
+    /// The names of what it takes.
+    pub inputs: Vec<String>,
+    /// What its (first) input is.
     pub input: Spec,
     /// What it gives.
     pub output: Spec,
@@ -38,6 +49,8 @@ pub struct NodeDescription {
     pub trainable: usize,
     /// How often it runs.
     pub path: ExecutionPath,
+    /// How often it runs in each iteration: the cycles of the scopes that hold it.
+    pub cycles: usize,
 }
 
 /// One feedback edge.
@@ -54,8 +67,12 @@ pub struct EdgeDescription {
     /// How the weights sample up or down between maps of different size, such as `"up by patches of 2x2"`; empty where
     /// they do not.
     pub sampling: String,
-    /// After how many iterations it arrives.
+    /// After how many ticks of its clock it arrives.
     pub delay: usize,
+    /// What the delay counts.
+    pub clock: Clock,
+    /// Whether it goes from an earlier value to a later layer without delay.
+    pub is_forward: bool,
     /// What it carries before.
     pub initial: Initial,
     /// How many numbers its parameters hold.
@@ -67,41 +84,48 @@ pub struct EdgeDescription {
 /// A network's layers and edges.
 #[derive(Clone, Debug)]
 pub struct Description {
-    /// What the network takes.
-    pub input: Spec,
+    /// What the network takes: names, kinds and shapes of a sample, or of a step.
+    pub inputs: Vec<(String, Spec)>,
     /// The layers in forward order.
     pub nodes: Vec<NodeDescription>,
-    /// The feedback edges.
+    /// The names of the layers whose values it gives.
+    pub outputs: Vec<String>,
+    /// The edges beside the inputs of layers.
     pub edges: Vec<EdgeDescription>,
+    /// Loops inside the loop: name, layers, cycles.
+    pub scopes: Vec<(String, Vec<String>, usize)>,
     /// The kind of the schedule, such as `"Unroll"`.
     pub schedule: &'static str,
-    /// The most iterations of the default schedule; 1 without feedback.
+    /// The most iterations of the default schedule; 1 without a loop.
     pub iterations: usize,
 }
 
 impl<F: Float> Network<F> {
     /// The network in words and numbers.
     pub fn describe(&self) -> Description {
-        let nodes = self.topology.nodes.iter().zip(&self.nodes).enumerate().map(
+        let wiring = &*self.wiring;
+        let topology = &wiring.topology;
+        let nodes = topology.nodes.iter().zip(&wiring.nodes).enumerate().map(
             |(position, (node, built))| {
-                let (parameters, trainable) = self.count(&node.name);
+                let (parameters, trainable) = self.count(&built.path);
                 NodeDescription {
                     name: node.name.clone(),
                     kind: node.layer.kind(),
                     description: built.description.clone(),
-                    input: built.input,
+                    inputs: node.inputs.clone(),
+                    input: built.inputs[0].1,
                     output: built.output,
                     parameters,
                     trainable,
                     path: self.path(position),
+                    cycles: self.cycles(position),
                 }
             },
         );
-        let edges = self
-            .topology
+        let edges = topology
             .edges
             .iter()
-            .zip(&self.edges)
+            .zip(&wiring.edges)
             .map(|(edge, built)| {
                 let (parameters, trainable) = self.count(&edge.path());
                 EdgeDescription {
@@ -111,31 +135,59 @@ impl<F: Float> Network<F> {
                     map: built.description(),
                     sampling: built.sampling(),
                     delay: edge.delay,
+                    clock: edge.clock,
+                    is_forward: built.register.is_none(),
                     initial: edge.initial,
                     parameters,
                     trainable,
                 }
             });
+        let scopes = topology.scopes.iter();
         Description {
-            input: self.topology.input,
+            inputs: self
+                .input_specs()
+                .map(|(name, spec)| (name.to_owned(), spec))
+                .collect(),
             nodes: nodes.collect(),
+            outputs: topology.outputs.clone(),
             edges: edges.collect(),
-            schedule: self.topology.schedule.kind(),
+            scopes: scopes
+                .map(|s| (s.name.clone(), s.layers.clone(), s.cycles))
+                .collect(),
+            schedule: topology.schedule.kind(),
             iterations: self.iterations(),
         }
     }
 
-    fn path(&self, position: usize) -> ExecutionPath {
-        let plan = &self.plan;
-        if self.edges.is_empty() || position < plan.first {
-            ExecutionPath::Once
-        } else if position >= plan.end {
-            ExecutionPath::WantedIterations
-        } else if position == plan.first && plan.hoisted {
-            ExecutionPath::EveryIterationHoisted
-        } else {
-            ExecutionPath::EveryIteration
+    fn path(&self, node: usize) -> ExecutionPath {
+        let plan = &self.wiring.plan;
+        let sequence = self.takes_sequences();
+        let runs_in = |body: &LoopPlan| body.nodes().contains(&node);
+        let hoisted_in = |body: &LoopPlan| body.hoisted.contains(&node);
+        let iterations = plan.iterations();
+        match &plan.body {
+            Some(body) if body.clock == Clock::Step && runs_in(body) => match iterations {
+                Some(inner) if runs_in(inner) => ExecutionPath::EveryIterationOfEveryStep,
+                _ if hoisted_in(body) => ExecutionPath::EveryStepHoisted,
+                _ => ExecutionPath::EveryStep,
+            },
+            Some(body) if body.clock == Clock::Iteration && runs_in(body) => {
+                if hoisted_in(body) {
+                    ExecutionPath::EveryIterationHoisted
+                } else {
+                    ExecutionPath::EveryIteration
+                }
+            }
+            _ if sequence => ExecutionPath::AllSteps,
+            Some(_) if plan.after.contains(&node) => ExecutionPath::WantedIterations,
+            _ => ExecutionPath::Once,
         }
+    }
+
+    /// How often a layer runs in each iteration: the cycles of the scopes that hold it.
+    fn cycles(&self, node: usize) -> usize {
+        let body = self.wiring.plan.body.as_deref();
+        body.and_then(|body| body.cycles_of(node)).unwrap_or(1)
     }
 
     /// The numbers in the parameters below a path, and how many of them are trainable.

@@ -1,33 +1,50 @@
-//! A feedback edge, built: where it goes and through which weights.
+//! An edge, built: where it goes and through which weights.
 
 use super::BuiltNode;
 use super::map::{GAIN, Map, features};
 use crate::error::{Error, Result};
-use crate::feedback::topology::{Combine, Edge, INPUT, Initial, Projection, Topology};
+use crate::feedback::State;
+use crate::feedback::topology::{Combine, Edge, Initial, Projection, Topology};
 use crate::init::Initializer;
-use crate::module::{Context, Scope, Spec, ValueKind};
+use crate::module::{Context, Mode, Scope, Spec, ValueKind};
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
+use fb_tensor::random::Key;
 use fb_tensor::{Float, Shape, Tensor};
+use rand::RngExt as _;
+use rand_distr::{Distribution as _, StandardNormal};
 
 /// Start value of a gate's bias: σ(−2) = 0.12, so a fresh network is nearly its feed-forward self.
 const GATE_BIAS: f64 = -2.0;
 
-/// A feedback edge with its parameters.
+/// An edge with its parameters.
 #[derive(Debug)]
 pub(super) struct BuiltEdge {
-    /// The position of the source layer.
+    /// The slot of the source.
     pub(super) from: usize,
-    /// The position of the destination layer; `None` for the network's input.
-    pub(super) to: Option<usize>,
+    /// The slot of the destination.
+    pub(super) to: usize,
+    /// Where the state keeps what it carries; `None` for forward edges.
+    pub(super) register: Option<usize>,
+    /// How many ticks back it reads, at least 1 for edges with a register.
     pub(super) delay: usize,
     pub(super) combine: Combine,
     /// For messages: `feedback "output" -> "hidden1"`.
     pub(super) place: String,
+    /// Of its parameters and random numbers.
+    path: String,
     source: Spec,
     map: Map,
+    /// The shift of FiLM.
+    shift: Option<Map>,
     gate: Option<(ParamId, ParamId)>,
-    initial: Option<ParamId>,
+    pub(super) initial: Initial,
+    learned: Option<ParamId>,
+    damping: f64,
+    noise: f64,
+    dropout: f64,
+    clip: Option<f64>,
+    limit: Option<f64>,
 }
 
 impl BuiltEdge {
@@ -35,48 +52,65 @@ impl BuiltEdge {
         edge: &Edge,
         topology: &Topology,
         nodes: &[BuiltNode<F>],
+        register: Option<usize>,
         scope: &mut Scope<F>,
     ) -> Result<Self> {
-        let from = topology.position(&edge.from).expect("ends were checked");
-        let to = if edge.to == INPUT {
-            None
-        } else {
-            topology.position(&edge.to)
-        };
-        let source = nodes[from].output;
-        let joined = to.map_or(topology.input, |to| nodes[to].input);
-        let target = to.and_then(|to| nodes[to].sum).unwrap_or(joined.shape);
+        let slot = |name: &str| topology.slot(name).expect("ends were checked");
+        let (from, to) = (slot(&edge.from), slot(&edge.to));
+        let inputs = topology.inputs.len();
+        let node = |slot: usize| slot.checked_sub(inputs).map(|node| &nodes[node]);
+        let source = node(from).map_or_else(|| topology.inputs[from].spec, |node| node.output);
+        let joined = node(to).map_or_else(|| topology.inputs[to].spec, |node| node.inputs[0].1);
+        let target = node(to).and_then(|node| node.sum).unwrap_or(joined.shape);
         if source.kind != ValueKind::Float || joined.kind != ValueKind::Float {
             return Err(carries_no_numbers(edge, source, joined));
         }
-        scope.enter(edge.path());
+        let path = edge.path();
         let place = || Destination {
-            node: to.map(|to| &nodes[to]),
+            node: node(to),
             input: joined.shape,
             target,
         };
-        let map = Self::map(edge, source, target, scope, place)?;
-        let gate = match edge.combine {
-            Combine::Gate => Some(Self::gate_weights(edge, &map, source, target, scope)?),
-            _ => None,
-        };
-        let initial = match edge.initial {
-            Initial::Zeros => None,
-            Initial::Learned => {
-                Some(scope.param_with("initial", Tensor::zeros_of(source.shape), Role::State)?)
-            }
-        };
-        let place = format!("feedback {:?} -> {:?}", edge.from, edge.to);
-        Ok(Self {
-            from,
-            to,
-            delay: edge.delay,
-            combine: edge.combine,
-            place,
-            source,
-            map,
-            gate,
-            initial,
+        scope.inside(&path, |scope| {
+            let map = Self::map(edge, source, target, scope, place)?;
+            let shift = match edge.combine {
+                Combine::Film => Some(scope.inside("shift", |scope| {
+                    Self::map(edge, source, target, scope, place)
+                })?),
+                _ => None,
+            };
+            let gate = match edge.combine {
+                Combine::Gate => Some(Self::gate_weights(edge, &map, source, target, scope)?),
+                _ => None,
+            };
+            let learned = match edge.initial {
+                Initial::Learned => Some(scope.param_with(
+                    "initial",
+                    Tensor::zeros_of(source.shape),
+                    Role::State,
+                )?),
+                _ => None,
+            };
+            Ok(Self {
+                from,
+                to,
+                register,
+                delay: edge.delay.max(1),
+                combine: edge.combine,
+                place: edge.place(),
+                path: scope.path().to_owned(),
+                source,
+                map,
+                shift,
+                gate,
+                initial: edge.initial,
+                learned,
+                damping: edge.damping,
+                noise: edge.noise,
+                dropout: edge.dropout,
+                clip: edge.clip,
+                limit: edge.limit,
+            })
         })
     }
 
@@ -85,7 +119,7 @@ impl BuiltEdge {
         source: Spec,
         target: Shape,
         scope: &mut Scope<F>,
-        destination: impl FnOnce() -> Destination<'a, F>,
+        destination: impl Fn() -> Destination<'a, F>,
     ) -> Result<Map> {
         if edge.combine == Combine::Concat {
             return Ok(Map::identity(source.shape));
@@ -141,15 +175,123 @@ impl BuiltEdge {
         cx: &mut Context<'_, F>,
         batch: usize,
     ) -> Option<Var<F>> {
+        match self.initial {
+            Initial::Zeros | Initial::FirstSweep if self.combine != Combine::Concat => None,
+            _ => Some(self.full_initial_value(cx, batch)),
+        }
+    }
+
+    /// The value that the edge carries while its source has none yet.
+    pub(super) fn full_initial_value<F: Float>(
+        &self,
+        cx: &mut Context<'_, F>,
+        batch: usize,
+    ) -> Var<F> {
         let mut extents = vec![batch];
         extents.extend(self.source.shape.iter());
-        match self.initial {
-            Some(id) => Some(cx.param(id).broadcast_to(extents)),
-            None if self.combine == Combine::Concat => {
-                Some(Var::constant(Tensor::zeros_of(extents)))
+        let constant = |x: f64| Var::constant(Tensor::full_of(extents.as_slice(), F::from_f64(x)));
+        match (self.initial, self.learned) {
+            (_, Some(id)) => cx.param(id).broadcast_to(extents),
+            (Initial::Constant(value), _) => constant(value),
+            (Initial::Noise(deviation), _) => {
+                let key = cx.root_key().fold(&self.path).fold("initial");
+                Var::constant(noise(cx, key, deviation, extents.as_slice().into()))
             }
-            None => None,
+            _ => constant(0.0),
         }
+    }
+
+    /// What joins the destination, given what the register or the source holds.
+    pub(super) fn deliver<F: Float>(
+        &self,
+        cx: &Context<'_, F>,
+        value: Var<F>,
+        tick: usize,
+    ) -> Var<F> {
+        let mut r = value;
+        if let Some(norm) = self.clip {
+            r = clip_gradient(&r, norm);
+        }
+        if self.dropout > 0.0 && cx.mode() == Mode::Train && !r.tensor().is_empty() {
+            r = &r * &Var::constant(self.dropout_mask(cx, &r));
+        }
+        if self.noise > 0.0 && cx.draws() {
+            let key = cx.root_key().fold(&self.path).fold_index(tick as u64);
+            let shape = *r.shape();
+            r = r + Var::constant(noise(cx, key, self.noise, shape));
+        }
+        r
+    }
+
+    /// The same features at every tick.
+    fn dropout_mask<F: Float>(&self, cx: &Context<'_, F>, r: &Var<F>) -> Tensor<F> {
+        let key = cx.root_key().fold(&self.path).fold("dropout");
+        let kept = F::from_f64(1.0 / (1.0 - self.dropout));
+        let features = r.tensor().len() / r.shape()[0];
+        Tensor::filled_by(*r.shape(), |out| {
+            for (row, values) in out.chunks_exact_mut(features).enumerate() {
+                let mut rng = key.at(cx.step(), cx.row(row));
+                for value in values {
+                    let silent = rng.random::<f64>() < self.dropout;
+                    *value = if silent { F::ZERO } else { kept };
+                }
+            }
+        })
+    }
+
+    /// Whether its register holds just what the source gave.
+    pub(super) fn is_plain(&self) -> bool {
+        self.damping == 1.0
+    }
+
+    /// Notes in the state what the source gives at this tick.
+    pub(super) fn store<F: Float>(
+        &self,
+        cx: &mut Context<'_, F>,
+        state: &mut State<F>,
+        value: &Var<F>,
+    ) -> Result<()> {
+        let register = self.register.expect("forward edges store nothing");
+        let value = if self.damping < 1.0 {
+            let share = F::from_f64(self.damping);
+            let rest = F::from_f64(1.0 - self.damping);
+            let before = match state.get(register, 1) {
+                Some(before) => Some(before.clone()),
+                None => self.initial_value(cx, value.shape()[0]),
+            };
+            match before {
+                Some(before) => before * rest + value * share,
+                None => value * share,
+            }
+        } else {
+            value.clone()
+        };
+        if let Some(limit) = self.limit {
+            self.check_limit(cx, value.tensor(), limit)?;
+        }
+        state.push(register, value);
+        Ok(())
+    }
+
+    fn check_limit<F: Float>(
+        &self,
+        cx: &Context<'_, F>,
+        value: &Tensor<F>,
+        limit: f64,
+    ) -> Result<()> {
+        let beyond = |x: F| x.to_f64().abs() > limit || !x.is_finite();
+        let Some(position) = value.iter().position(beyond) else {
+            return Ok(());
+        };
+        let row = position / (value.len() / value.dim(0)).max(1);
+        let found = value.iter().nth(position).map_or(f64::NAN, F::to_f64);
+        Err(Error::NonFinite {
+            place: self.place.clone(),
+            iteration: cx.iteration(),
+            found: format!("{found:.3e} in row {row} of the batch, and may carry up to {limit}"),
+            help: "the loop diverges: lower the learning rate, damp the edge with .damping(0.5), or bound its source with Tanh"
+                .to_owned(),
+        })
     }
 
     /// Joins the fed-back value `r` with `u`: the sum inside the destination, or its input.
@@ -158,6 +300,13 @@ impl BuiltEdge {
             return Var::concat(&[u, r], u.shape().len() - 1);
         }
         let mapped = self.map.apply(cx, r);
+        if let Combine::Multiply | Combine::Film = self.combine {
+            let scaled = u + &(u * &mapped);
+            return match &self.shift {
+                Some(shift) => scaled + shift.apply(cx, r),
+                None => scaled,
+            };
+        }
         match self.gate {
             None => u + &mapped,
             Some((weight, bias)) => {
@@ -181,10 +330,11 @@ impl BuiltEdge {
             Combine::Concat => format!("widens by {}", features(self.source.shape)),
             _ => self.map.description(),
         };
-        if self.gate.is_some() {
-            format!("{how}, gated")
-        } else {
-            how
+        match self.combine {
+            Combine::Gate => format!("{how}, gated"),
+            Combine::Multiply => format!("{how}, multiplies"),
+            Combine::Film => format!("{how}, scales and shifts"),
+            _ => how,
         }
     }
 
@@ -192,6 +342,42 @@ impl BuiltEdge {
     pub(super) fn sampling(&self) -> String {
         self.map.note()
     }
+}
+
+/// Normally distributed numbers, for each row from its own stream.
+fn noise<F: Float>(cx: &Context<'_, F>, key: Key, deviation: f64, shape: Shape) -> Tensor<F> {
+    let features = shape[1..].iter().product::<usize>().max(1);
+    Tensor::filled_by(shape, |out| {
+        for (row, values) in out.chunks_exact_mut(features).enumerate() {
+            let mut rng = key.at(cx.step(), cx.row(row));
+            for value in values {
+                let z: f64 = StandardNormal.sample(&mut rng);
+                *value = F::from_f64(deviation * z);
+            }
+        }
+    })
+}
+
+/// The same value, whose gradient has at most this norm in each row.
+fn clip_gradient<F: Float>(value: &Var<F>, norm: f64) -> Var<F> {
+    Var::custom(
+        "clip_gradient",
+        &[value],
+        value.tensor().clone(),
+        move |g| {
+            let rows = g.dim(0);
+            let per_row = (g.len() / rows.max(1)).max(1);
+            let mut clipped = g.contiguous();
+            for row in clipped.make_mut().chunks_exact_mut(per_row) {
+                let length = row.iter().map(|x| x.to_f64().powi(2)).sum::<f64>().sqrt();
+                if length > norm {
+                    let factor = F::from_f64(norm / length);
+                    row.iter_mut().for_each(|x| *x = *x * factor);
+                }
+            }
+            vec![Some(clipped)]
+        },
+    )
 }
 
 /// An edge between a layer and one that does not take numbers, or gives none.

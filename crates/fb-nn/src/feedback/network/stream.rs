@@ -1,7 +1,7 @@
 //! Running a network on a sequence that comes piece by piece.
 
 use super::Network;
-use super::run::check_finite;
+use super::tick::check_finite;
 use crate::error::{Error, Result};
 use crate::module::{Context, Memory, Value, ValueKind, step};
 use fb_tensor::Float;
@@ -50,15 +50,19 @@ impl<F: Float> Network<F> {
         memory: Memory<F>,
     ) -> Result<(Value<F>, Memory<F>)> {
         let mut value = input.into();
-        if !self.edges.is_empty() {
+        let wiring = &*self.wiring;
+        if !wiring.plan.chain {
             return Err(Error::Data {
                 place: "Network::forward_from".to_owned(),
-                expected: "a network without feedback".to_owned(),
-                found: format!("{} feedback edges", self.edges.len()),
-                help: "feedback refines whole sequences: use Network::forward".to_owned(),
+                expected: "a chain of layers without edges beside it".to_owned(),
+                found: match wiring.edges.len() {
+                    0 => "a graph".to_owned(),
+                    edges => format!("{edges} edges"),
+                },
+                help: "edges over steps go step by step with Network::session; feedback over iterations refines whole sequences: use Network::forward".to_owned(),
             });
         }
-        let spec = self.topology.input;
+        let spec = self.input_spec();
         // Numbers have an axis of features behind that of positions, or a piece would be a part of a sample's features.
         let sequence = spec.shape.len() >= 2 || spec.kind == ValueKind::Index;
         let fits = sequence
@@ -77,14 +81,9 @@ impl<F: Float> Network<F> {
                 },
             });
         }
-        let mut memories = memory.parts(cx, self.nodes.len())?;
-        for ((node, declared), memory) in self
-            .nodes
-            .iter()
-            .zip(&self.topology.nodes)
-            .zip(&mut memories)
-        {
-            cx.enter_layer(&declared.name);
+        let mut memories = memory.parts(cx, wiring.nodes.len())?;
+        for (node, memory) in wiring.nodes.iter().zip(&mut memories) {
+            cx.enter_layer(&node.path);
             let before = std::mem::take(memory);
             (value, *memory) = step(cx, &*node.module, &value, before)?;
             check_finite(cx, &value, || cx.place_without_iteration())?;

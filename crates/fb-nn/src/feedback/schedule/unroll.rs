@@ -1,24 +1,47 @@
-//! A fixed number of iterations.
+//! A number of iterations that is known before the run.
 
-use super::Schedule;
-use crate::error::{Error, Result};
+use super::{Count, Rule, Schedule};
+use crate::error::Result;
 use serde::{Deserialize, Serialize};
 
-/// Runs the loop a fixed number of times over the same input.
+/// Runs the loop a number of times over the same input: a fixed one, or one that is drawn for each step of training.
 ///
 /// ```
 /// use fb_nn::feedback::schedule::{Schedule, Unroll};
 /// assert_eq!(Unroll::iterations(4).iterations(), 4);
+/// assert_eq!(Unroll::uniform(2, 8).iterations(), 8); // the most; evaluation makes 5
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Unroll {
-    iterations: usize,
+    iterations: Count,
 }
 
 impl Unroll {
     /// This many iterations, at least 1.
     pub fn iterations(iterations: usize) -> Self {
-        Self { iterations }
+        Self {
+            iterations: Count::Fixed(iterations),
+        }
+    }
+
+    /// From `low` to `high` iterations in training, each number equally often; their mean in evaluation.
+    pub fn uniform(low: usize, high: usize) -> Self {
+        Self {
+            iterations: Count::Uniform { low, high },
+        }
+    }
+
+    /// A number of iterations of this mean in training, mostly few and now and then many, at most `most`; the mean in
+    /// evaluation. See [`Count::LogNormalPoisson`].
+    pub fn log_normal_poisson(mean: f64, sigma: f64, most: usize) -> Self {
+        Self {
+            iterations: Count::LogNormalPoisson { mean, sigma, most },
+        }
+    }
+
+    /// How many.
+    pub fn count(&self) -> Count {
+        self.iterations
     }
 }
 
@@ -26,18 +49,14 @@ impl Schedule for Unroll {
     const KIND: &'static str = "Unroll";
 
     fn iterations(&self) -> usize {
-        self.iterations
+        self.iterations.most()
+    }
+
+    fn rule(&self) -> Rule {
+        Rule::Iterate(self.iterations)
     }
 
     fn validate(&self) -> Result<()> {
-        if self.iterations == 0 {
-            return Err(Error::Config {
-                what: "Unroll".to_owned(),
-                expected: "at least 1 iteration".to_owned(),
-                found: "0".to_owned(),
-                help: "one iteration is a plain feed-forward pass".to_owned(),
-            });
-        }
-        Ok(())
+        self.iterations.validate("Unroll")
     }
 }

@@ -1,0 +1,3 @@
+//! Values that other programs give; each file of numbers has the script beside it that made it.
+
+mod mackey_glass;
