@@ -183,7 +183,7 @@ fn sequence_layers() -> Vec<WithShapes> {
         ),
         (any(Lstm::new(3)), vec![x.clone(), vec![3], vec![3]]),
         (
-            any(Gru::new(4).levels(3).residual().last()),
+            any(Gru::new(4).levels(3).residual().dropout(0.4).last()),
             vec![x.clone()],
         ),
         (

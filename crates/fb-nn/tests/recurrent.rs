@@ -252,6 +252,48 @@ fn pieces_are_the_whole_bit_for_bit() {
 }
 
 #[test]
+fn what_is_silenced_between_levels_stays_silent_at_all_steps() {
+    // Levels that pass on what they are given: what the second gives shows what the first gave it.
+    let layer = Recurrent::new(ElmanCell::new(6).relu().bias(false)).levels(2);
+    let layer = layer.dropout(0.5);
+    let (module, mut params) = module(&layer, 6);
+    for level in ["level1", "level2"] {
+        for (name, value) in [
+            ("input_weight", Tensor::eye_of(6)),
+            ("recurrent_weight", Tensor::zeros_of([6, 6])),
+        ] {
+            let id = params.id(&format!("memory/{level}/{name}")).unwrap();
+            params.get_mut(id).value = value;
+        }
+    }
+    let run = |rows: std::ops::Range<usize>, step| {
+        let count = rows.len();
+        let mut cx = Context::train(&params, Tape::new(), Key::new(4), step)
+            .with_first_row(rows.start as u64);
+        cx.enter_layer("memory");
+        let x = Var::constant(Tensor::ones_of([count, 7, 6]));
+        let lengths: Vec<usize> = rows.map(|row| 1 + (row * 3) % 7).collect();
+        let (y, _) = module.run(&mut cx, &x, Some(&lengths), None).unwrap();
+        (y.into_tensor(), lengths)
+    };
+    let (y, lengths) = run(0..8, 3);
+    let (mut silent, mut kept) = (0, 0);
+    for (row, &length) in lengths.iter().enumerate() {
+        for feature in 0..6 {
+            let first = y.at(&[row, 0, feature]);
+            assert!(first == 0.0 || first == 2.0);
+            silent += usize::from(first == 0.0);
+            kept += usize::from(first == 2.0);
+            assert!((1..length).all(|time| y.at(&[row, time, feature]) == first));
+        }
+    }
+    assert!(silent > 10 && kept > 10, "{silent} and {kept}");
+    let parts = Tensor::concat(&[&run(0..3, 3).0, &run(3..8, 3).0], 0);
+    assert_eq!(y, parts, "however rows are batched");
+    assert_ne!(y, run(0..8, 4).0, "anew at each training step");
+}
+
+#[test]
 fn carried_states_send_gradients_back_until_they_are_detached() {
     let (module, params) = module(&Gru::new(3), 2);
     let tape = Tape::new();
@@ -453,6 +495,7 @@ fn what_cannot_be_built_says_why() {
     assert!(error(Lstm::new(2), &[Spec::float([7])]).contains("one axis of features"));
     assert!(error(Lstm::new(2), &[Spec::float([])]).contains("an input [batch, time, …]"));
     assert!(error(Gru::new(2).levels(0), &[x]).contains("at least 1 level"));
+    assert!(error(Gru::new(2).dropout(1.0), &[x]).contains("a dropout rate from 0 to below 1"));
     assert!(error(Gru::new(usize::MAX / 2), &[x]).contains("sizes that memory can hold"));
     let cell = LstmCell::new(2).forget_bias(f64::NAN);
     assert!(error(Recurrent::new(cell), &[x]).contains("a finite bias of the forget gate"));

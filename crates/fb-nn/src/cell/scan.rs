@@ -23,10 +23,12 @@ impl<F: Float> Scan<F> {
         if cell.fused().is_some() {
             return self.last.registers()[0].clone();
         }
-        let lengths = steps.falling_lengths();
-        let row = |place: usize| steps.step(lengths[place].saturating_sub(1)).start + place;
+        let row = |place: usize| {
+            let last = steps.length(place).saturating_sub(1);
+            steps.step(last).start + place
+        };
         let rows: Vec<usize> = match steps.order() {
-            None => (0..lengths.len()).map(row).collect(),
+            None => (0..steps.batch()).map(row).collect(),
             Some(order) => {
                 let mut rows = vec![0; order.len()];
                 for (place, &sequence) in order.iter().enumerate() {

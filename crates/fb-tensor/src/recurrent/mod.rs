@@ -289,17 +289,18 @@ impl<F: Float> Scanned<F> {
 
     /// The state before each row and the gradient by the row's sums, in as few pairs as there are lengths.
     fn products(&self, by_sums: &Tensor<F>) -> Vec<(Tensor<F>, Tensor<F>)> {
-        let (starts, count) = (self.steps.starts(), self.steps.len());
+        let count = self.steps.len();
+        let start = |step: usize| self.steps.row(step);
         let mut products = Vec::new();
         if count == 0 {
             return products;
         }
-        let first = starts[1];
+        let first = start(1);
         products.push((
             self.initial[0].slice(0, 0..first),
             by_sums.slice(0, 0..first),
         ));
-        let running = |step: usize| starts[step + 1] - starts[step];
+        let running = |step: usize| start(step + 1) - start(step);
         let mut step = 1;
         while step < count {
             // Steps with as many rows as the one before, whose states stand together.
@@ -308,22 +309,22 @@ impl<F: Float> Scanned<F> {
                 end += 1;
             }
             // The first of them may have fewer rows than the step before it.
-            let rows = starts[end] - starts[step];
-            let from = starts[step - 1];
+            let rows = start(end) - start(step);
+            let from = start(step - 1);
             if running(step - 1) == running(step) || end == step + 1 {
                 products.push((
                     self.outputs.slice(0, from..from + rows),
-                    by_sums.slice(0, starts[step]..starts[end]),
+                    by_sums.slice(0, start(step)..start(end)),
                 ));
             } else {
-                let (own, rest) = (running(step), starts[step]);
+                let (own, rest) = (running(step), start(step));
                 products.push((
                     self.outputs.slice(0, from..from + own),
                     by_sums.slice(0, rest..rest + own),
                 ));
                 products.push((
                     self.outputs.slice(0, rest..rest + rows - own),
-                    by_sums.slice(0, rest + own..starts[end]),
+                    by_sums.slice(0, rest + own..start(end)),
                 ));
             }
             step = end;
@@ -357,8 +358,9 @@ impl<F: Float> Scanned<F> {
 /// The steps as the kernels see them.
 fn plan(steps: &Steps) -> Plan<'_> {
     Plan {
-        starts: steps.starts(),
-        lengths: steps.falling_lengths(),
+        batch: steps.batch(),
+        steps: steps.len(),
+        ragged: steps.starts_and_lengths(),
         order: steps.order(),
     }
 }

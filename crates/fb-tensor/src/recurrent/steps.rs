@@ -33,13 +33,15 @@ const CHUNK: usize = 32 * 1024;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steps {
-    order: Arc<Order>,
+    batch: usize,
+    time: usize,
+    /// If sequences may end before others.
+    ragged: Option<Arc<Ragged>>,
     reversed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Order {
-    time: usize,
+struct Ragged {
     /// The lengths, falling.
     lengths: Vec<usize>,
     /// The packed row at which each step starts, and the number of rows.
@@ -62,13 +64,9 @@ impl Steps {
             "steps: {batch} sequences of {time} steps have more rows than memory can hold"
         );
         Self {
-            order: Arc::new(Order {
-                time,
-                lengths: vec![time; batch],
-                starts: (0..=time).map(|step| step * batch).collect(),
-                sequences: Vec::new(),
-                places: Vec::new(),
-            }),
+            batch,
+            time,
+            ragged: None,
             reversed: false,
         }
     }
@@ -108,13 +106,14 @@ impl Steps {
             starts.push(rows);
         }
         Ok(Self {
-            order: Arc::new(Order {
-                time,
+            batch: lengths.len(),
+            time,
+            ragged: Some(Arc::new(Ragged {
                 lengths: falling,
                 starts,
                 sequences,
                 places,
-            }),
+            })),
             reversed: false,
         })
     }
@@ -123,24 +122,27 @@ impl Steps {
     #[must_use]
     pub fn reversed(&self) -> Self {
         Self {
-            order: self.order.clone(),
             reversed: !self.reversed,
+            ..self.clone()
         }
     }
 
     /// How many sequences there are.
     pub fn batch(&self) -> usize {
-        self.order.lengths.len()
+        self.batch
     }
 
     /// How many steps there is room for, padding included.
     pub fn time(&self) -> usize {
-        self.order.time
+        self.time
     }
 
     /// How many steps the longest sequence has.
     pub fn len(&self) -> usize {
-        self.order.starts.len() - 1
+        match &self.ragged {
+            Some(ragged) => ragged.starts.len() - 1,
+            None => self.time,
+        }
     }
 
     /// Whether no sequence has a step.
@@ -150,7 +152,7 @@ impl Steps {
 
     /// How many rows there are: the lengths of all sequences together.
     pub fn rows(&self) -> usize {
-        self.order.starts[self.len()]
+        self.row(self.len())
     }
 
     /// The packed rows of a step.
@@ -159,21 +161,57 @@ impl Steps {
     /// If there is no such step.
     #[track_caller]
     pub fn step(&self, step: usize) -> std::ops::Range<usize> {
-        self.order.starts[step]..self.order.starts[step + 1]
+        assert!(step < self.len(), "step {step} of {}", self.len());
+        self.row(step)..self.row(step + 1)
+    }
+
+    /// The length of the sequence that stands at a place among those by falling length.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    #[track_caller]
+    pub fn length(&self, place: usize) -> usize {
+        assert!(place < self.batch, "sequence {place} of {}", self.batch);
+        match &self.ragged {
+            Some(ragged) => ragged.lengths[place],
+            None => self.time,
+        }
     }
 
     /// The sequences in the order of their rows, or nothing if that is the order in which they come.
     pub fn order(&self) -> Option<&[usize]> {
-        (!self.order.sequences.is_empty()).then_some(&*self.order.sequences)
+        let ragged = self.ragged.as_ref()?;
+        (!ragged.sequences.is_empty()).then_some(&*ragged.sequences)
     }
 
-    /// The lengths, falling.
-    pub fn falling_lengths(&self) -> &[usize] {
-        &self.order.lengths
+    /// The packed row at which each step starts and the lengths, falling, if they are not all the same.
+    pub(crate) fn starts_and_lengths(&self) -> Option<(&[usize], &[usize])> {
+        let ragged = self.ragged.as_ref()?;
+        Some((&ragged.starts, &ragged.lengths))
     }
 
-    pub(crate) fn starts(&self) -> &[usize] {
-        &self.order.starts
+    /// The packed row at which a step starts.
+    pub(crate) fn row(&self, step: usize) -> usize {
+        match &self.ragged {
+            Some(ragged) => ragged.starts[step],
+            None => step * self.batch,
+        }
+    }
+
+    /// The step of a packed row.
+    fn step_of(&self, row: usize) -> usize {
+        match &self.ragged {
+            Some(ragged) => ragged.starts.partition_point(|&start| start <= row) - 1,
+            None => row / self.batch,
+        }
+    }
+
+    /// The place of a sequence among those by falling length.
+    fn place(&self, sequence: usize) -> usize {
+        match &self.ragged {
+            Some(ragged) => ragged.places.get(sequence).copied().unwrap_or(sequence),
+            None => sequence,
+        }
     }
 
     /// Whether packing changes nothing but the shape.
@@ -215,21 +253,20 @@ impl Steps {
         let x = x.contiguous();
         let source = x.as_slice().expect("made contiguous");
         let inner: usize = x.dims()[2..].iter().product();
-        let (order, starts) = (&*self.order, self.starts());
         Ok(Tensor::filled_by(shape, |out| {
             let each = self.rows_of_chunk(inner);
             let cost = out.len() / COPIED_PER_NS;
             for_each_chunk_mut(out, each * inner.max(1), cost, |from, out| {
                 let first = from / inner.max(1);
-                let mut step = starts.partition_point(|&start| start <= first) - 1;
+                let mut step = self.step_of(first);
                 for (row, out) in (first..).zip(out.chunks_exact_mut(inner.max(1))) {
-                    while row >= starts[step + 1] {
+                    while row >= self.row(step + 1) {
                         step += 1;
                     }
-                    let place = row - starts[step];
-                    let sequence = order.sequences.get(place).copied().unwrap_or(place);
-                    let time = self.turned(step, order.lengths[place]);
-                    let at = (sequence * order.time + time) * inner;
+                    let place = row - self.row(step);
+                    let sequence = self.order().map_or(place, |order| order[place]);
+                    let time = self.turned(step, self.length(place));
+                    let at = (sequence * self.time + time) * inner;
                     out.copy_from_slice(&source[at..][..inner]);
                 }
             });
@@ -262,21 +299,20 @@ impl Steps {
         let packed = packed.contiguous();
         let source = packed.as_slice().expect("made contiguous");
         let inner: usize = packed.dims()[1..].iter().product();
-        let (order, starts) = (&*self.order, self.starts());
         Ok(Tensor::filled_by(shape, |out| {
             let each = self.rows_of_chunk(inner);
             let cost = out.len() / COPIED_PER_NS;
             for_each_chunk_mut(out, each * inner.max(1), cost, |from, out| {
                 let first = from / inner.max(1);
                 for (at, out) in out.chunks_exact_mut(inner.max(1)).enumerate() {
-                    let (sequence, time) = ((first + at) / order.time, (first + at) % order.time);
-                    let place = order.places.get(sequence).copied().unwrap_or(sequence);
-                    let length = order.lengths[place];
+                    let (sequence, time) = ((first + at) / self.time, (first + at) % self.time);
+                    let place = self.place(sequence);
+                    let length = self.length(place);
                     if time >= length {
                         out.fill(F::ZERO);
                         continue;
                     }
-                    let row = starts[self.turned(time, length)] + place;
+                    let row = self.row(self.turned(time, length)) + place;
                     out.copy_from_slice(&source[row * inner..][..inner]);
                 }
             });

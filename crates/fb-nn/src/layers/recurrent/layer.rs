@@ -3,6 +3,7 @@
 use super::module::{Level, RecurrentModule};
 use crate::cell::{BuiltCell, CellConfig, HeldCell};
 use crate::error::Result;
+use crate::layers::dropout::{DropoutModule, check_rate};
 use crate::module::{Built, Layer, LayerKinds, Scope, Spec, ValueKind};
 use fb_tensor::{Float, Shape};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ pub struct Recurrent {
     bidirectional: bool,
     residual: bool,
     last: bool,
+    dropout: f64,
 }
 
 impl Recurrent {
@@ -64,6 +66,7 @@ impl Recurrent {
             bidirectional: false,
             residual: false,
             last: false,
+            dropout: 0.0,
         }
     }
 
@@ -88,6 +91,19 @@ impl Recurrent {
     pub fn residual(self) -> Self {
         Self {
             residual: true,
+            ..self
+        }
+    }
+
+    /// The share of the features between two levels that is silenced in training: for each sequence the same ones at all of
+    /// its steps. (PyTorch draws anew at each step.)
+    ///
+    /// # References
+    /// Y. Gal, Z. Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NeurIPS 2016.
+    #[must_use]
+    pub fn dropout(self, rate: f64) -> Self {
+        Self {
+            dropout: rate,
             ..self
         }
     }
@@ -134,6 +150,7 @@ impl Recurrent {
         if self.levels == 0 {
             return Err(scope.error(kind, "at least 1 level", "0", "leave out .levels(0)"));
         }
+        check_rate(scope, kind, "a dropout rate", self.dropout)?;
         let mut features = Shape::from(features);
         let mut levels: Vec<Level<F>> = Vec::with_capacity(self.levels.min(64));
         let mut description = String::new();
@@ -188,7 +205,8 @@ impl Recurrent {
             true => features,
             false => Shape::try_new(&[&[time], &*features].concat())?,
         };
-        let module = RecurrentModule::new(levels, shape, self.last);
+        let dropout = DropoutModule { rate: self.dropout };
+        let module = RecurrentModule::new(levels, shape, self.last, dropout);
         let (lengths, states) = match rest {
             [first, states @ ..] if first.kind == ValueKind::Index => (true, states),
             states => (false, states),

@@ -2,8 +2,9 @@
 
 use crate::cell::{Cell, CellState, Scan, scan};
 use crate::error::{Error, Result};
+use crate::layers::dropout::DropoutModule;
 use crate::layers::misfit;
-use crate::module::{Context, Memory, Module, StreamModule, Streaming, Value, not_one};
+use crate::module::{Context, Memory, Mode, Module, StreamModule, Streaming, Value, not_one};
 use fb_autograd::Var;
 use fb_tensor::recurrent::Steps;
 use fb_tensor::{Float, Shape, Tensor};
@@ -25,14 +26,21 @@ pub struct RecurrentModule<F: Float> {
     levels: Vec<Level<F>>,
     input: Shape,
     last: bool,
+    dropout: DropoutModule,
 }
 
 impl<F: Float> RecurrentModule<F> {
-    pub(super) fn new(levels: Vec<Level<F>>, input: Shape, last: bool) -> Self {
+    pub(super) fn new(
+        levels: Vec<Level<F>>,
+        input: Shape,
+        last: bool,
+        dropout: DropoutModule,
+    ) -> Self {
         Self {
             levels,
             input,
             last,
+            dropout,
         }
     }
 
@@ -169,13 +177,43 @@ impl<F: Float> RecurrentModule<F> {
                 };
                 output = output + around;
             }
-            packed = output.clone();
+            packed = match at + 1 < self.levels.len() {
+                true => self.dropped(cx, level, &output, &steps),
+                false => output.clone(),
+            };
         }
         let output = match self.last {
             true => output,
             false => output.unpack(&steps),
         };
         Ok((output, last_states))
+    }
+
+    /// What a level gives to the one above, without the features of each sequence that are silenced.
+    fn dropped(
+        &self,
+        cx: &mut Context<'_, F>,
+        level: &Level<F>,
+        packed: &Var<F>,
+        steps: &Steps,
+    ) -> Var<F> {
+        let silent = cx.mode() == Mode::Eval || self.dropout.rate == 0.0;
+        if silent || packed.tensor().is_empty() {
+            return packed.clone();
+        }
+        let batch = steps.batch();
+        let features = packed.tensor().len() / steps.rows();
+        let name = level.name.as_deref().unwrap_or_default();
+        let mask = cx.inside(name, |cx| {
+            self.dropout.mask(cx, [batch, features].into(), features)
+        });
+        let everywhere = mask
+            .unsqueeze(1)
+            .broadcast_to([batch, steps.time(), features]);
+        let mask = steps
+            .pack(&everywhere)
+            .expect("as many sequences and steps");
+        packed * &Var::constant(mask.reshape(*packed.shape()))
     }
 
     /// The states of all cells from their registers one after another.
@@ -192,11 +230,10 @@ impl<F: Float> RecurrentModule<F> {
 
 /// The rows of each sequence's last step, in the order in which the sequences come.
 fn last_rows<F: Float>(packed: &Var<F>, steps: &Steps) -> Var<F> {
-    let lengths = steps.falling_lengths();
-    let mut rows = vec![0; lengths.len()];
-    for (place, &length) in lengths.iter().enumerate() {
+    let mut rows = vec![0; steps.batch()];
+    for place in 0..steps.batch() {
         let sequence = steps.order().map_or(place, |order| order[place]);
-        rows[sequence] = steps.step(length - 1).start + place;
+        rows[sequence] = steps.step(steps.length(place) - 1).start + place;
     }
     packed.select_rows(&rows)
 }

@@ -50,36 +50,46 @@ const CROWDED_STRIDE: usize = 1024;
 /// Which rows run at which step, by falling length.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan<'a> {
-    /// The packed row at which each step starts, and the number of rows.
-    pub(crate) starts: &'a [usize],
-    /// The lengths, falling.
-    pub(crate) lengths: &'a [usize],
+    pub(crate) batch: usize,
+    /// The steps of the longest sequence.
+    pub(crate) steps: usize,
+    /// The packed row at which each step starts, with the number of rows at the end, and the lengths, falling; nothing if all
+    /// have all steps.
+    pub(crate) ragged: Option<(&'a [usize], &'a [usize])>,
     /// Where the states of each sequence stand, if not in the order of their rows.
     pub(crate) order: Option<&'a [usize]>,
 }
 
 impl Plan<'_> {
     fn steps(&self) -> usize {
-        self.starts.len() - 1
+        self.steps
     }
 
     fn rows(&self) -> usize {
-        self.starts[self.steps()]
+        self.packed(self.steps, 0)
     }
 
     fn batch(&self) -> usize {
-        self.lengths.len()
+        self.batch
     }
 
     /// How many of the rows of a part run at a step; they are its first.
     fn running(&self, step: usize, part: &Range<usize>) -> usize {
-        let running = self.starts[step + 1] - self.starts[step];
+        let running = self.packed(step + 1, 0) - self.packed(step, 0);
         part.end.min(running).saturating_sub(part.start)
     }
 
     /// The packed row of a row of the batch at a step.
     fn packed(&self, step: usize, row: usize) -> usize {
-        self.starts[step] + row
+        row + match self.ragged {
+            Some((starts, _)) => starts[step],
+            None => step * self.batch,
+        }
+    }
+
+    /// The steps of a row.
+    fn length(&self, row: usize) -> usize {
+        self.ragged.map_or(self.steps, |(_, lengths)| lengths[row])
     }
 
     /// Where the state of a row stands.
@@ -347,10 +357,11 @@ fn over_parts(
         return;
     }
     let low = parts / 2;
-    let wanted = plan.lengths[rows.clone()].iter().sum::<usize>() * low / parts;
+    let all: usize = rows.clone().map(|row| plan.length(row)).sum();
+    let wanted = all * low / parts;
     let (mut middle, mut before) = (rows.start, 0);
     while middle + 1 < rows.end && (middle == rows.start || before < wanted) {
-        before += plan.lengths[middle];
+        before += plan.length(middle);
         middle += 1;
     }
     rayon::join(
