@@ -29,7 +29,7 @@ pub(super) fn all() -> Vec<Workload> {
 }
 
 /// Class labels 0 … 9.
-fn labels(rows: usize) -> Tensor<i64> {
+pub(super) fn labels(rows: usize) -> Tensor<i64> {
     indices([rows], 10.0, 7)
 }
 
@@ -38,7 +38,7 @@ fn indices<const N: usize>(shape: [usize; N], end: f32, seed: u64) -> Tensor<i64
     Tensor::<f32>::uniform(shape, 0.0, f64::from(end), &mut Key::new(seed).rng()).cast()
 }
 
-fn train(
+pub(super) fn train(
     network: Sequential,
     loss: impl Loss<f32> + 'static,
     samples: Samples,

@@ -4,11 +4,12 @@
 //! declared with [`Sequential`]; everything that can be wrong with a declaration is found by
 //! [`Sequential::build`]. Training stands one crate above, in `fb-train`.
 //!
-//! Map of the crate: the floor is [`module`] (what a layer is), [`param`] (where values live), [`parametrization`]
-//! (weights made of others) and [`init`];
+//! Map of the crate: the floor is [`module`] (what a layer is), [`cell`] (what a recurrent cell is), [`param`] (where values
+//! live), [`parametrization`] (weights made of others) and [`init`];
 //! `layers`, `loss`, `optim` and `feedback` stand on it and do not name each other.
 #![forbid(unsafe_code)]
 
+pub mod cell;
 mod error;
 pub mod feedback;
 pub mod init;

@@ -1,5 +1,6 @@
 //! Kinds by name, for reading architectures from files.
 
+use crate::cell::{AnyCell, CellConfig};
 use crate::error::{Error, Result};
 use crate::feedback::network::Nested;
 use crate::feedback::schedule::{AnySchedule, Converge, Halt, Schedule, Sequence, Solvers, Unroll};
@@ -29,7 +30,7 @@ struct LossReaders {
     double: LossReader<f64>,
 }
 
-/// The layers, schedules, losses and parametrisations that a file may name, by kind.
+/// The layers, cells, schedules, losses and parametrisations that a file may name, by kind.
 ///
 /// ```
 /// use fb_nn::Registry;
@@ -39,6 +40,7 @@ struct LossReaders {
 #[derive(Clone, Debug)]
 pub struct Registry {
     layers: BTreeMap<&'static str, Reader<dyn AnyLayer>>,
+    cells: BTreeMap<&'static str, Reader<dyn AnyCell>>,
     schedules: BTreeMap<&'static str, Reader<dyn AnySchedule>>,
     solvers: BTreeMap<&'static str, Reader<dyn AnyFixedPointSolver>>,
     linear_solvers: BTreeMap<&'static str, Reader<dyn AnyLinearSolver>>,
@@ -57,6 +59,7 @@ impl Registry {
     pub fn builtin() -> Self {
         let mut registry = Self {
             layers: BTreeMap::new(),
+            cells: BTreeMap::new(),
             schedules: BTreeMap::new(),
             solvers: BTreeMap::new(),
             linear_solvers: BTreeMap::new(),
@@ -86,6 +89,16 @@ impl Registry {
             let mut layer = read::<L>(place, L::KIND, config)?;
             layer.resolve(place, registry)?;
             Ok(Arc::new(layer))
+        });
+        self
+    }
+
+    /// Adds a kind of recurrent cell, or replaces the one of the same name.
+    pub fn register_cell<C: CellConfig>(&mut self) -> &mut Self {
+        self.cells.insert(C::KIND, |place, config, registry| {
+            let mut cell = read::<C>(place, C::KIND, config)?;
+            cell.resolve(place, registry)?;
+            Ok(Arc::new(cell))
         });
         self
     }
@@ -142,6 +155,11 @@ impl Registry {
         self.layers.keys().copied()
     }
 
+    /// The kinds of recurrent cells.
+    pub fn cell_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.cells.keys().copied()
+    }
+
     /// The kinds of losses.
     pub fn loss_kinds(&self) -> impl Iterator<Item = &'static str> {
         self.losses.keys().copied()
@@ -158,6 +176,19 @@ impl Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         find(&self.layers, place, kind)?(place, config, self)
+    }
+
+    /// A recurrent cell from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn cell(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyCell>> {
+        find(&self.cells, place, kind)?(place, config, self)
     }
 
     /// A schedule from its kind and configuration; `place` says where they stand, for messages.
@@ -326,6 +357,10 @@ impl LayerKinds for Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         Self::layer(self, place, kind, config)
+    }
+
+    fn cell(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyCell>> {
+        Self::cell(self, place, kind, config)
     }
 
     fn topology(&self, json: serde_json::Value) -> Result<Box<dyn Any>> {

@@ -165,6 +165,35 @@ fn sequence_layers() -> Vec<WithShapes> {
                 .bias(false)),
             vec![x.clone()],
         ),
+        (any(Elman::new(3)), vec![x.clone()]),
+        (
+            any(Recurrent::new(MinGruCell::new(3).learned_start()).levels(2)),
+            vec![x.clone()],
+        ),
+        (
+            any(Recurrent::new(ElmanCell::new(3).bias(false)).last()),
+            vec![x.clone(), vec![3]],
+        ),
+        (
+            any(Recurrent::new(LstmCell::new(2).learned_start())
+                .levels(2)
+                .bidirectional()
+                .residual()),
+            vec![x.clone()],
+        ),
+        (any(Lstm::new(3)), vec![x.clone(), vec![3], vec![3]]),
+        (
+            any(Gru::new(4).levels(3).residual().dropout(0.4).last()),
+            vec![x.clone()],
+        ),
+        (
+            any(
+                Recurrent::new(GruCell::new(2).reset_before().learned_start())
+                    .bidirectional()
+                    .last(),
+            ),
+            vec![x.clone()],
+        ),
         (
             any(TransformerDecoderBlock::new(2).attention_dropout(0.4)),
             vec![x.clone(), context.clone()],

@@ -20,6 +20,7 @@ mod layout;
 mod linalg;
 mod pooling;
 pub mod random;
+pub mod recurrent;
 mod reduce;
 mod resize;
 mod shape;

@@ -70,6 +70,18 @@ fn texts(blocks: &[TransformerBlock]) -> Model {
     )
 }
 
+/// Recurrent layers over more steps than fit into a small list.
+fn sequences() -> Model {
+    compiled(
+        Sequential::input([600, 4])
+            .layer("lstm", Lstm::new(8).levels(2).residual())
+            .layer("gru", Gru::new(8).bidirectional())
+            .layer("minimal", Recurrent::new(MinGruCell::new(8)))
+            .layer("elman", Elman::new(8).last())
+            .layer("output", Dense::new(10)),
+    )
+}
+
 /// A chain of so many layers with a weight, a bias, a norm's two parameters and its two running statistics each, in a loop.
 fn deep(layers: usize) -> Model {
     let chain = (0..layers).fold(Residual::new(), |chain, i| {
@@ -127,6 +139,10 @@ fn a_step_in_steady_state_takes_no_large_block_and_writes_weights_in_place() {
             taken(&mut model, 3, &samples);
             assert_eq!(taken(&mut model, 10, &samples), (0, 0), "{blocks:?}");
         }
+        let samples = (Tensor::ones([8, 600, 4]), Tensor::<i64>::zeros_of([8]));
+        let mut model = sequences();
+        taken(&mut model, 3, &samples);
+        assert_eq!(taken(&mut model, 10, &samples), (0, 0), "sequences");
         let samples = (Tensor::ones([8, 16]), Tensor::<i64>::zeros_of([8]));
         let mut model = deep(60);
         assert!(model.params().len() > 300);

@@ -14,10 +14,11 @@ pub use fb_nn::layers::Activation::{
 };
 pub use fb_nn::layers::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d,
-    ConvTranspose1d, ConvTranspose2d, Dense, DepthwiseConv2d, Dropout, Embedding, FeedForward,
-    Flatten, GlobalAvgPool, GlobalMaxPool, GroupNorm, LayerNorm, LearnedPositions, MaxPool1d,
-    MaxPool2d, MultiHeadAttention, Reshape, Residual, Resize, RmsNorm, SinusoidalPositions, Skip,
-    TiedOutput, TransformerBlock, TransformerDecoderBlock,
+    ConvTranspose1d, ConvTranspose2d, Dense, DepthwiseConv2d, Dropout, Elman, Embedding,
+    FeedForward, Flatten, GlobalAvgPool, GlobalMaxPool, GroupNorm, Gru, LayerNorm,
+    LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MultiHeadAttention, Recurrent, Reshape, Residual,
+    Resize, RmsNorm, SinusoidalPositions, Skip, TiedOutput, TransformerBlock,
+    TransformerDecoderBlock,
 };
 pub use fb_nn::loss::{
     BinaryCrossentropy, CrossEntropy, Huber, MeanAbsoluteError, MeanSquaredError,

@@ -8,7 +8,7 @@
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`] |
 //! | shapes | [`Flatten`], [`Reshape`] |
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
-//! | sequences | [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
+//! | sequences | [`Recurrent`] over [`LstmCell`], [`GruCell`], [`MinGruCell`], [`ElmanCell`] ([`Lstm`], [`Gru`], [`Elman`]), [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
 //! | several values together | [`Add`], [`Multiply`], [`Concat`], [`GatedMix`], [`Film`] |
 
@@ -37,6 +37,7 @@ mod norm;
 mod pooling;
 mod positions;
 mod projection;
+mod recurrent;
 mod reshape;
 mod residual;
 mod resize;
@@ -64,6 +65,9 @@ pub use layer_norm::LayerNorm;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use merge::{Add, Concat, Film, GatedMix, Multiply};
 pub use positions::{LearnedPositions, SinusoidalPositions};
+pub use recurrent::{
+    Elman, ElmanCell, Gru, GruCell, Lstm, LstmCell, MinGruCell, Recurrent, RecurrentModule,
+};
 pub use reshape::Reshape;
 pub use residual::Residual;
 pub use resize::Resize;
@@ -106,6 +110,7 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<MaxPool2d>()
         .register_layer::<MultiHeadAttention>()
         .register_layer::<Multiply>()
+        .register_layer::<Recurrent>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()
         .register_layer::<Resize>()
@@ -114,5 +119,9 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<Skip>()
         .register_layer::<TiedOutput>()
         .register_layer::<TransformerBlock>()
-        .register_layer::<TransformerDecoderBlock>();
+        .register_layer::<TransformerDecoderBlock>()
+        .register_cell::<ElmanCell>()
+        .register_cell::<GruCell>()
+        .register_cell::<LstmCell>()
+        .register_cell::<MinGruCell>();
 }

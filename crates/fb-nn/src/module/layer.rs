@@ -1,6 +1,7 @@
 //! From configuration to module.
 
 use super::{Module, ValueKind};
+use crate::cell::AnyCell;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::param::{ParamId, Params, Role};
@@ -92,6 +93,12 @@ pub trait LayerKinds {
         kind: &str,
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>>;
+
+    /// A recurrent cell, likewise.
+    ///
+    /// # Errors
+    /// As [`LayerKinds::layer`].
+    fn cell(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyCell>>;
 
     /// The topology of a network in a network, from its JSON form: a type that the floor does not know.
     ///

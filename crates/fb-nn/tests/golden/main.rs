@@ -8,4 +8,5 @@ mod losses;
 mod optimizers;
 mod parametrizations;
 mod passes;
+mod recurrent;
 mod spectrum;
