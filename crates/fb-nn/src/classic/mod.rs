@@ -1,0 +1,13 @@
+//! The classics among feedback networks, each a few layers and edges on the engine of [`feedback`](crate::feedback).
+//!
+//! | model | the loop | learns by |
+//! |---|---|---|
+//! | [`Hopfield`] | `s ← sgn(W·s)`: a pattern completes itself | Hebb's rule |
+//! | [`ModernHopfield`] | `ξ ← X·softmax(β·Xᵀ·ξ)`: the same with room for far more patterns | storing them |
+
+mod hopfield;
+mod modern_hopfield;
+mod rows;
+
+pub use hopfield::{Hopfield, Recall, Updates, overlap};
+pub use modern_hopfield::ModernHopfield;
