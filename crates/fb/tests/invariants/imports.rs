@@ -176,11 +176,11 @@ mod tests {
         ]);
         let findings = rooms_apart(&tree);
         let expected = [
+            ("feedback/network.rs", 2),
             ("loss/bce.rs", 3),
             ("optim/adam.rs", 1),
             ("optim/adam.rs", 2),
             ("param.rs", 1),
-            ("feedback/network.rs", 2),
         ];
         assert_eq!(lines(&findings), expected);
     }
