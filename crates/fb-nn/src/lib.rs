@@ -5,11 +5,12 @@
 //! [`Sequential::build`]. Training stands one crate above, in `fb-train`.
 //!
 //! Map of the crate: the floor is [`module`] (what a layer is), [`cell`] (what a recurrent cell is), [`param`] (where values
-//! live), [`parametrization`] (weights made of others) and [`init`];
-//! `layers`, `loss`, `optim` and `feedback` stand on it and do not name each other.
+//! live), [`parametrization`] (weights made of others) and [`init`]; `layers`, `loss`, `optim` and `feedback` stand on it
+//! and do not name each other. [`classic`] stands on `layers` and `feedback`: Hopfield networks and their like.
 #![forbid(unsafe_code)]
 
 pub mod cell;
+pub mod classic;
 mod error;
 pub mod feedback;
 pub mod init;

@@ -60,6 +60,7 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
             vec![3],
         ),
         (any(Dropout::new(0.4)), vec![2, 5]),
+        (any(Leaky::new(0.3)), vec![2, 3]),
         (any(Flatten), vec![2, 3]),
         (any(Reshape::new([3, 1, 2])), vec![2, 3]),
         (any(BatchNorm::new()), vec![3]),

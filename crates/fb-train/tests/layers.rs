@@ -151,6 +151,7 @@ fn networks() -> Vec<Topology> {
         .layer("conv", conv(4))
         .layer("norm", BatchNorm::new())
         .layer("act", Activation::Relu)
+        .layer("leak", Leaky::new(0.6))
         .layer("depthwise", DepthwiseConv2d::new([3, 3]).same())
         .layer("groups", GroupNorm::new(2))
         .layer("pool", MaxPool2d::new([2, 2]))

@@ -2,7 +2,7 @@
 //!
 //! | for | layers |
 //! |---|---|
-//! | feature vectors | [`Dense`], [`FeedForward`], [`Activation`], [`Dropout`] |
+//! | feature vectors | [`Dense`], [`FeedForward`], [`Activation`], [`Dropout`], [`Leaky`] |
 //! | images and series | [`Conv1d`], [`Conv2d`], [`ConvTranspose1d`], [`ConvTranspose2d`], [`DepthwiseConv2d`] |
 //! | fewer or more positions | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveAvgPool2d`], [`AdaptiveMaxPool2d`], [`GlobalAvgPool`], [`GlobalMaxPool`], [`Resize`] |
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`] |
@@ -30,6 +30,7 @@ mod global_pool;
 mod group_norm;
 mod growing;
 mod layer_norm;
+mod leaky;
 mod max_pool;
 mod merge;
 mod misfit;
@@ -62,6 +63,7 @@ pub use flatten::Flatten;
 pub use global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
+pub use leaky::Leaky;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use merge::{Add, Concat, Film, GatedMix, Multiply};
 pub use positions::{LearnedPositions, SinusoidalPositions};
@@ -105,6 +107,7 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<GlobalMaxPool>()
         .register_layer::<GroupNorm>()
         .register_layer::<LayerNorm>()
+        .register_layer::<Leaky>()
         .register_layer::<LearnedPositions>()
         .register_layer::<MaxPool1d>()
         .register_layer::<MaxPool2d>()

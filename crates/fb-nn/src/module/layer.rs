@@ -199,6 +199,11 @@ impl<F: Float> Scope<F> {
         found.then(|| (id, *self.params.get(id).value.shape()))
     }
 
+    /// A parameter that was made before, by its full name, for the crate's own layers that know each other.
+    pub(crate) fn made(&self, full_name: &str) -> Option<ParamId> {
+        self.params.id(full_name)
+    }
+
     /// Whether a parameter of this full name was made before.
     pub fn has(&self, full_name: &str) -> bool {
         self.params.id(full_name).is_some()
