@@ -131,7 +131,6 @@ impl<F: Float> State<F> {
     ///
     /// # Panics
     /// If there are not as many.
-    #[must_use]
     pub fn with_values(&self, values: impl IntoIterator<Item = Var<F>>) -> Self {
         let mut values = values.into_iter();
         let registers = self
