@@ -9,12 +9,12 @@ use fb_nn::optim::Sgd;
 use fb_nn::{Context, Graph, Sequential};
 use fb_tensor::Tensor;
 
-/// A loop whose state says which sample it belongs to: `h ← h + x`, so after `n` iterations `h = n·x`.
+/// A loop whose state says which sample it belongs to: `h ← h + x` twice a segment, so after `n` segments `h = 2n·x`.
 fn counter(count: usize) -> Model {
     let mut network = Sequential::input([1])
         .layer("sum", Dense::new(1).bias_init(Initializer::Zeros))
         .feedback("sum", "sum")
-        .schedule(Unroll::iterations(1))
+        .schedule(Unroll::iterations(2))
         .build()
         .unwrap();
     for (_, param) in network.params_mut().iter_mut() {
@@ -59,14 +59,14 @@ fn a_slot_keeps_sample_label_and_state_together() {
             .unwrap();
         for (place, &row) in turn.left.iter().enumerate() {
             // Three segments of its own number, however long its neighbours have run.
-            assert_eq!(turn.answers.at(&[place, 0]), 3.0 * (row + 1) as f32);
+            assert_eq!(turn.answers.at(&[place, 0]), 6.0 * (row + 1) as f32);
         }
         left.extend(turn.left);
         let Some(state) = carry.state() else { continue };
         let state = state.values().next().unwrap().tensor().to_vec();
         for (place, slot) in carry.slots().iter().enumerate() {
             if !carry.fresh()[place] {
-                assert_eq!(state[place], (slot.age * (slot.row + 1)) as f32);
+                assert_eq!(state[place], (2 * slot.age * (slot.row + 1)) as f32);
             }
         }
     }
@@ -99,7 +99,7 @@ fn samples_that_the_network_is_sure_of_leave_at_once_and_explorers_stay() {
         )
         .feedback("hidden", "hidden")
         .output("answer")
-        .schedule(Halt::confidence("halt", 1))
+        .schedule(Halt::confidence("halt", 2))
         .build()
         .unwrap();
     let mut model: Model = network
