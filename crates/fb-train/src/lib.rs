@@ -18,6 +18,7 @@ mod persist;
 pub mod plot;
 pub mod progress;
 mod text;
+pub mod trace;
 
 pub use callback::{Action, Callback, EarlyStopping, EpochEnd, FitStart};
 pub use describe::Describe;
@@ -25,8 +26,9 @@ pub use error::{Error, Result};
 pub use fit::{Fit, Goal, Validation};
 pub use history::{EpochRecord, History};
 pub use model::{
-    Compile, Evaluation, Inputs, IntoInputs, IntoMetrics, IntoSamples, LossOn, Model, Predict,
-    Samples, StepReport,
+    Budget, Compile, Evaluation, Found, Inputs, IntoInputs, IntoMetrics, IntoSamples, LossOn,
+    Model, Predict, Refinement, Refinements, Samples, Search, Select, StepReport, Traced,
 };
 pub use persist::NetworkFile;
 pub use progress::Verbosity;
+pub use trace::Trace;

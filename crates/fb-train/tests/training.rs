@@ -654,7 +654,7 @@ fn unusable_data_and_options_are_refused_with_a_way_out() {
     assert_eq!(
         model.fit((&x, &y), fit).unwrap_err().to_string(),
         "EarlyStopping: no value \"val_loss\"\n  \
-         expected one of loss, accuracy, iterations, seconds, rows_per_second, found \"val_loss\"\n  \
+         expected one of loss, accuracy, iterations, residual, seconds, rows_per_second, found \"val_loss\"\n  \
          help: add the metric to compile, or validation data for names that start with val_"
     );
     assert_eq!(model.steps_trained(), 0, "it is found before training");

@@ -55,7 +55,15 @@ impl Diagram {
                 .filter(move |e| e.is_forward == forward);
             edges.map(|e| (position(&e.from), position(&e.to), words::mark(e)))
         };
+        let scopes = network.scopes.iter().map(|(name, layers, cycles)| Group {
+            label: format!("{} × {}", words::on_one_line(name), words::cycles(*cycles)),
+            nodes: layers.iter().map(|layer| position(layer)).collect(),
+        });
+        let mut groups: Vec<Group> = scopes.collect();
+        // A scope inside another comes first, so that its nodes are put in the inner frame.
+        groups.sort_by_key(|group| group.nodes.len());
         Graph {
+            groups,
             inputs: network.inputs.len(),
             nodes,
             forward: taken.chain(joined(true)).collect(),
@@ -68,12 +76,58 @@ impl Diagram {
 pub(super) struct Graph {
     /// How many of the nodes are inputs.
     pub(super) inputs: usize,
+    /// Frames around nodes, the smallest first.
+    pub(super) groups: Vec<Group>,
     /// The lines of each node's label, the inputs first.
     pub(super) nodes: Vec<Vec<String>>,
     /// What goes forward: from, to, label.
     pub(super) forward: Vec<(usize, usize, String)>,
     /// The feedback edges: from, to, label.
     pub(super) back: Vec<(usize, usize, String)>,
+}
+
+/// A frame around some nodes: a loop inside the loop.
+pub(super) struct Group {
+    pub(super) label: String,
+    pub(super) nodes: Vec<usize>,
+}
+
+impl Group {
+    /// Whether another group stands inside this one.
+    pub(super) fn holds(&self, other: &Self) -> bool {
+        self.nodes.len() > other.nodes.len()
+            && other.nodes.iter().all(|node| self.nodes.contains(node))
+    }
+}
+
+impl Graph {
+    /// The groups directly inside one, or those inside none; and the nodes that stand in no smaller one.
+    pub(super) fn inside(&self, outer: Option<&Group>) -> Vec<&Group> {
+        let within = |group: &&Group| match outer {
+            None => !self.groups.iter().any(|other| other.holds(group)),
+            Some(outer) => {
+                outer.holds(group)
+                    && !self
+                        .groups
+                        .iter()
+                        .any(|other| outer.holds(other) && other.holds(group))
+            }
+        };
+        self.groups.iter().filter(within).collect()
+    }
+
+    /// The nodes of a group that stand in no smaller one.
+    pub(super) fn own<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = usize> + 'a {
+        let smaller = move |node: usize| {
+            let mut others = self.groups.iter();
+            others.any(|other| group.holds(other) && other.nodes.contains(&node))
+        };
+        group
+            .nodes
+            .iter()
+            .copied()
+            .filter(move |&node| !smaller(node))
+    }
 }
 
 /// The colour of feedback edges.

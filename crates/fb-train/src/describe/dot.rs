@@ -1,6 +1,6 @@
 //! Graphs in the DOT language of Graphviz.
 
-use super::diagram::{BACK, Graph};
+use super::diagram::{BACK, Graph, Group};
 use std::fmt::Write;
 
 pub(super) fn digraph(graph: &Graph) -> String {
@@ -23,6 +23,7 @@ pub(super) fn digraph(graph: &Graph) -> String {
             format_args!("    n{number} [label=\"{label}\"{shape}];"),
         );
     }
+    frames(&mut text, graph, None, 1, &mut 0);
     for (from, to, label) in &graph.forward {
         let label = match label.as_str() {
             "" => String::new(),
@@ -42,6 +43,31 @@ pub(super) fn digraph(graph: &Graph) -> String {
     }
     text.push_str("}\n");
     text
+}
+
+/// The frames inside another, with what is in them.
+fn frames(
+    text: &mut String,
+    graph: &Graph,
+    outer: Option<&Group>,
+    depth: usize,
+    number: &mut usize,
+) {
+    let margin = "    ".repeat(depth);
+    for group in graph.inside(outer) {
+        let label = escaped(&group.label);
+        push(text, format_args!("{margin}subgraph cluster_{number} {{"));
+        push(
+            text,
+            format_args!("{margin}    label=\"{label}\"; style=rounded;"),
+        );
+        *number += 1;
+        frames(text, graph, Some(group), depth + 1, number);
+        for node in graph.own(group) {
+            push(text, format_args!("{margin}    n{node};"));
+        }
+        push(text, format_args!("{margin}}}"));
+    }
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -1,6 +1,6 @@
 //! Graphs in the language of Mermaid.
 
-use super::diagram::{BACK, Graph};
+use super::diagram::{BACK, Graph, Group};
 use std::fmt::Write;
 
 pub(super) fn flowchart(graph: &Graph) -> String {
@@ -21,6 +21,7 @@ pub(super) fn flowchart(graph: &Graph) -> String {
             format_args!("    n{number}{open}\"{label}\"{close}"),
         );
     }
+    frames(&mut text, graph, None, 1, &mut 0);
     for (from, to, label) in &graph.forward {
         let label = match label.as_str() {
             "" => String::new(),
@@ -49,6 +50,30 @@ pub(super) fn flowchart(graph: &Graph) -> String {
         );
     }
     text
+}
+
+/// The frames inside another, with what is in them.
+fn frames(
+    text: &mut String,
+    graph: &Graph,
+    outer: Option<&Group>,
+    depth: usize,
+    number: &mut usize,
+) {
+    let margin = "    ".repeat(depth);
+    for group in graph.inside(outer) {
+        let label = escaped(&group.label);
+        push(
+            text,
+            format_args!("{margin}subgraph s{number}[\"{label}\"]"),
+        );
+        *number += 1;
+        frames(text, graph, Some(group), depth + 1, number);
+        for node in graph.own(group) {
+            push(text, format_args!("{margin}    n{node}"));
+        }
+        push(text, format_args!("{margin}end"));
+    }
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -4,7 +4,8 @@ use super::drawing::{self, Arrow};
 use super::table::{self, Side};
 use super::training::Training;
 use super::words;
-use fb_nn::feedback::network::{Description, NodeDescription};
+use fb_nn::feedback::network::{Description, EdgeDescription, NodeDescription};
+use fb_nn::feedback::topology::Clock;
 use std::fmt;
 
 /// A network in a table, with its feedback edges drawn beside the layers; `Display` shows it.
@@ -78,7 +79,7 @@ impl Summary {
 
     /// One line per edge.
     fn edges(&self) -> Vec<String> {
-        let row = |edge: &fb_nn::feedback::network::EdgeDescription| {
+        let row = |edge: &EdgeDescription| {
             let ends = format!("{} -> {}", words::short(&edge.from), words::short(&edge.to));
             [
                 ends,
@@ -103,12 +104,12 @@ impl Summary {
             self.frozen()
         );
         let mut lines = vec![("parameters", counts)];
-        if has_loop {
-            lines.push((
-                "iterations",
-                format!("{} ({})", self.network.iterations, self.network.schedule),
-            ));
+        let last = self.network.nodes.last().map(|node| &node.name);
+        if !matches!(self.network.outputs.as_slice(), [only] if Some(only) == last) {
+            let names = self.network.outputs.iter().map(|name| words::short(name));
+            lines.push(("outputs", names.collect::<Vec<_>>().join(", ")));
         }
+        lines.extend(self.runs(has_loop));
         if let Some(training) = &self.training {
             lines.extend(training.lines(has_loop));
         }
@@ -119,13 +120,56 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// How often what loops runs.
+    fn runs(&self, has_loop: bool) -> Option<(&'static str, String)> {
+        let (iterations, schedule) = (self.network.iterations, self.network.schedule);
+        let steps = self.network.edges.iter().any(|e| e.clock == Clock::Step);
+        let iterates = |edge: &EdgeDescription| !edge.is_forward && edge.clock == Clock::Iteration;
+        match (has_loop, steps) {
+            (false, _) => None,
+            (true, true) if self.network.edges.iter().any(iterates) => Some((
+                "iterations",
+                format!("{iterations} at each step ({schedule})"),
+            )),
+            (true, true) => Some(("steps", format!("one after another ({schedule})"))),
+            (true, false) => Some(("iterations", format!("{iterations} ({schedule})"))),
+        }
+    }
+
+    /// One line per loop inside the loop.
+    fn scopes(&self) -> Vec<String> {
+        let row = |(name, layers, cycles): &(String, Vec<String>, usize)| {
+            let layers: Vec<_> = layers.iter().map(|layer| words::short(layer)).collect();
+            [
+                words::short(name),
+                layers.join(", "),
+                format!("{} in each iteration", words::cycles(*cycles)),
+            ]
+        };
+        let rows: Vec<_> = self.network.scopes.iter().map(row).collect();
+        table::aligned(&rows, [Side::Left; 3])
+            .iter()
+            .map(|line| format!("  {}", line.trim_end()))
+            .collect()
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = vec![self.layers().join("\n")];
         if !self.network.edges.is_empty() {
             let all_forward = self.network.edges.iter().all(|edge| edge.is_forward);
-            let title = if all_forward { "edges" } else { "feedback" };
+            let any_forward = self.network.edges.iter().any(|edge| edge.is_forward);
+            let title = match (all_forward, any_forward) {
+                (true, _) => "edges",
+                (false, true) => "feedback and forward edges",
+                (false, false) => "feedback",
+            };
             parts.push(format!("{title}\n{}", self.edges().join("\n")));
+        }
+        if !self.network.scopes.is_empty() {
+            parts.push(format!("scopes\n{}", self.scopes().join("\n")));
         }
         parts.push(self.totals().join("\n"));
         f.write_str(&parts.join("\n\n"))

@@ -271,3 +271,71 @@ fn a_long_name_does_not_widen_the_table() {
     assert!(text.contains(&format!("\n{cut}  Dense")), "{text}");
     assert!(text.contains(&format!("output -> {cut}  add")), "{text}");
 }
+
+/// Two inputs, a scope inside a scope, a forward edge and one along a sequence.
+fn rich() -> Description {
+    let mut nodes = vec![
+        node("low", [2, 4], ExecutionPath::EveryIterationOfEveryStep),
+        node("high", [4, 4], ExecutionPath::EveryIterationOfEveryStep),
+        node("side", [3, 4], ExecutionPath::AllSteps),
+        node("out", [4, 1], ExecutionPath::AllSteps),
+    ];
+    nodes[0].cycles = 6;
+    nodes[1].cycles = 2;
+    let mut step = edge("high", "low", "learned 4 -> 4", 16);
+    step.clock = Clock::Step;
+    let mut skip = edge("low", "out", "learned 4 -> 1", 4);
+    (skip.delay, skip.is_forward) = (0, true);
+    let edges = vec![edge("low", "low", "as it is", 0), step, skip];
+    let mut rich = network(nodes, edges);
+    rich.inputs = vec![
+        ("left".to_owned(), Spec::float([2])),
+        ("right".to_owned(), Spec::float([3])),
+    ];
+    rich.nodes[0].inputs = vec!["left".to_owned()];
+    rich.nodes[2].inputs = vec!["right".to_owned()];
+    rich.nodes[3].inputs = vec!["high".to_owned(), "side".to_owned()];
+    rich.outputs = vec!["out".to_owned(), "high".to_owned()];
+    rich.scopes = vec![
+        (
+            "think".to_owned(),
+            vec!["low".to_owned(), "high".to_owned()],
+            2,
+        ),
+        ("look".to_owned(), vec!["low".to_owned()], 3),
+    ];
+    rich.schedule = "Sequence";
+    rich
+}
+
+#[test]
+fn a_summary_says_what_scopes_and_clocks_do() {
+    let text = summary(&rich()).to_string();
+    for part in [
+        "feedback and forward edges\n",
+        "high -> low  add, learned 4 -> 4, delay 1 step, from zeros  16 parameters",
+        "low -> out   add, learned 4 -> 1, forward",
+        "scopes\n  think  low, high  2 cycles in each iteration\n  look   low        3 cycles in each iteration\n",
+        "outputs     out, high\niterations  4 at each step (Sequence)",
+        "each iteration of each step × 6",
+        "(of high, side)",
+    ] {
+        assert!(text.contains(part), "{part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn diagrams_frame_scopes_inside_scopes() {
+    let mermaid = diagram(&rich()).mermaid();
+    let frames = "    subgraph s0[\"think × 2 cycles\"]\n        subgraph s1[\"look × 3 cycles\"]\n            n2\n        end\n        n3\n    end\n";
+    assert!(mermaid.contains(frames), "{mermaid}");
+    for line in [
+        "n0 --> n2\n",
+        "n2 -->|\"add\"| n5\n",
+        "n3 -.->|\"t⁻¹ add\"| n2\n",
+    ] {
+        assert!(mermaid.contains(line), "{line} in\n{mermaid}");
+    }
+    let dot = diagram(&rich()).dot();
+    assert!(dot.contains("subgraph cluster_1 {"), "{dot}");
+}

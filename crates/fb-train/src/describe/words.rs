@@ -80,6 +80,14 @@ fn raised(number: usize) -> String {
         .collect()
 }
 
+/// How often a scope runs in each iteration.
+pub(super) fn cycles(count: usize) -> String {
+    match count {
+        1 => "1 cycle".to_owned(),
+        count => format!("{count} cycles"),
+    }
+}
+
 /// How many parameters, in words.
 pub(super) fn parameters(all: usize, trainable: usize) -> String {
     let count = match all {

@@ -7,17 +7,23 @@ mod forward;
 mod loss_on;
 mod objective;
 mod predict;
+mod refine;
 mod samples;
+mod search;
 mod step;
+mod trace;
 
 pub(crate) use average::Average;
 pub use compile::{Compile, IntoMetrics};
 pub use evaluate::Evaluation;
 pub use forward::Predict;
 pub use loss_on::LossOn;
+pub use refine::{Budget, Refinement, Refinements};
 pub use samples::{Inputs, IntoInputs, IntoSamples, Samples};
+pub use search::{Found, Search, Select};
 pub use step::StepReport;
 pub(crate) use step::{Segment, Start, StepOptions};
+pub use trace::Traced;
 
 use crate::describe::Training;
 use crate::error::{Error, Result};

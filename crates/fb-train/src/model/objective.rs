@@ -163,15 +163,22 @@ impl<F: Float> Model<F> {
         Ok(total * F::from_f64(1.0 / logits.len() as f64))
     }
 
+    /// Above what a single number says yes: 0 where the loss takes logits, or one half.
+    pub(super) fn threshold(&self) -> f64 {
+        let config = self.loss.config().unwrap_or_default();
+        match config.get("from_logits").and_then(|v| v.as_bool()) {
+            Some(true) => 0.0,
+            _ => 0.5,
+        }
+    }
+
     /// For each sample, whether all that an output says of it is right.
     ///
     /// Against indices the largest of the last axis counts; against numbers, which must be 0 or 1, what is above one half
     /// (above 0 where the loss takes logits), and against one-hot numbers the largest, unless the loss is one of yes or no.
     pub(crate) fn right(&self, output: &Tensor<F>, targets: &Target<F>) -> Result<Vec<bool>> {
         let batch = output.shape()[0];
-        let config = self.loss.config()?;
-        let logits = config.get("from_logits").and_then(|v| v.as_bool());
-        let threshold = if logits == Some(true) { 0.0 } else { 0.5 };
+        let threshold = self.threshold();
         let binary = self.loss.kind() == "BinaryCrossentropy";
         let mut flat = (output.clone(), targets.clone());
         if let Target::Float(y) = targets {
