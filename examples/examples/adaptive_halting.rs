@@ -1,6 +1,6 @@
 //! A network that decides for itself how long to think: parity, where some rows are harder than others.
 //!
-//! A row has 8 places (16 with `--full`), some of them −1 or 1 and the rest 0; asked is whether the number of ones is odd, and
+//! A row has 8 places (6 with `--quick`, 10 with `--full`), some of them −1 or 1 and the rest 0; asked is whether the number of ones is odd, and
 //! the more places are not 0, the harder the row. A hidden layer that feeds back into itself runs until a layer beside the
 //! answer says that it is done (adaptive computation time). You will see how many iterations rows of each difficulty take and
 //! how many of them are answered rightly, over three seeds, beside networks that cannot choose: one iteration, the same number
@@ -52,7 +52,7 @@ const BATCH: usize = 128;
 const TEST_ROWS: usize = 4000;
 const RATE: f64 = 2e-3;
 /// What an iteration costs in the loss.
-const PONDER_COST: f64 = 2e-3;
+const PONDER_COST: f64 = 1e-2;
 
 /// What a network makes of the test rows.
 struct Outcome {
@@ -68,10 +68,10 @@ fn main() -> fb::Result<()> {
     let args = Args::parse();
     let effort = &args.effort;
     let task = Task {
-        length: effort.pick(6, 8, 16),
-        width: effort.pick(32, 64, 128),
-        steps: effort.pick(600, 4000, 60_000),
-        most: effort.pick(6, 10, 20),
+        length: effort.pick(6, 8, 10),
+        width: effort.pick(48, 64, 128),
+        steps: effort.pick(5000, 8000, 30_000),
+        most: effort.pick(8, 10, 12),
     };
     println!(
         "{} places, {} hidden units, {} steps of {BATCH} new rows, {TEST_ROWS} test rows, at most {} iterations\n",

@@ -53,10 +53,9 @@ const CYCLES: usize = 3;
 const SWEEPS: usize = 2;
 /// Segments in training, each with an optimizer step.
 const SEGMENTS: usize = 4;
-/// Applications of a block for one answer.
-const BLOCKS: usize = SEGMENTS * SWEEPS * (CYCLES + 1);
 /// Blocks of the feed-forward network of equal arithmetic.
 const DEEP: usize = 4;
+const HEADS: usize = 2;
 const DECAY: f64 = 0.99;
 const NOISE: f64 = 0.01;
 
@@ -88,10 +87,10 @@ fn main() -> fb::Result<()> {
     let effort = Args::parse().effort;
     let task = Task {
         sudoku: effort.pick(Sudoku::FOUR, Sudoku::FOUR, Sudoku::SIX),
-        train: effort.pick(2000, 10_000, 20_000),
-        test: effort.pick(300, 1000, 1000),
-        width: effort.pick(48, 64, 128),
-        epochs: effort.pick(3, 12, 60),
+        train: effort.pick(2000, 6000, 20_000),
+        test: effort.pick(200, 500, 1000),
+        width: effort.pick(16, 32, 64),
+        epochs: effort.pick(2, 4, 20),
     };
     println!(
         "{} puzzles to train on, {} of other solutions to test with, {} epochs\n",
@@ -124,15 +123,16 @@ fn main() -> fb::Result<()> {
             scores,
         });
     }
-    let wide = nearest_width(task.recursive_multiply_adds(), |width| {
-        task.multiply_adds(width, DEEP)
-    });
+    let wide = HEADS
+        * nearest_width(task.recursive_multiply_adds(), |half| {
+            task.multiply_adds(HEADS * half, [DEEP, 1], 1)
+        });
     for (name, width, blocks, epochs) in [
         // As many optimizer steps as the recursive one takes.
         (
             "feed-forward, equal parameters",
             task.width,
-            2,
+            1,
             task.epochs * SEGMENTS as u64,
         ),
         ("feed-forward, equal arithmetic", wide, DEEP, task.epochs),
@@ -148,7 +148,7 @@ fn main() -> fb::Result<()> {
         entries.push(Entry {
             name: name.to_owned(),
             parameters,
-            multiply_adds: task.multiply_adds(width, blocks),
+            multiply_adds: task.multiply_adds(width, [blocks, 1], 1),
             scores,
         });
     }
@@ -171,9 +171,13 @@ impl Task {
         Ok(self.sudoku.puzzles(self.train, self.test).seed(seed)?)
     }
 
-    /// Numbers that say what is given: for each cell one for blank and one for each digit.
-    fn clues(&self) -> usize {
-        self.sudoku.cells() * (self.sudoku.side() + 1)
+    /// What is known of each cell as features: whether it is blank or which digit is given, and where it stands.
+    fn clues(&self, width: usize) -> Graph {
+        let [cells, kinds] = [self.sudoku.cells(), self.sudoku.side() + 1];
+        Graph::new()
+            .input("clues", [cells, kinds])
+            .layer("seen", Dense::new(width), "clues")
+            .layer("x", LearnedPositions::new(), "seen")
     }
 
     /// `z ← f(x + z + y)` several cycles long, then `y ← g(y + z)`.
@@ -187,25 +191,17 @@ impl Task {
         } else {
             NOISE
         };
-        let graph = Graph::new()
-            .input("clues", [self.clues()])
-            .layer("x", Dense::new(self.width), "clues")
-            .layer("f", block(self.width), "x")
-            .layer("z", RmsNorm::new(), "f")
-            .layer("y+z", Dense::new(self.width), "z")
-            .layer("g", block(self.width), "y+z")
+        let graph = self
+            .clues(self.width)
+            .layer("z", attention(self.width), "x")
+            .layer("g", thought(self.width), "z")
             .layer("y", RmsNorm::new(), "g")
-            .layer("scores", Dense::new(self.scores()), "y")
-            .layer(
-                "digits",
-                Reshape::new([self.sudoku.cells(), self.sudoku.side()]),
-                "scores",
-            )
-            .feedback("y", "x")
+            .layer("digits", Dense::new(self.sudoku.side()), "y")
+            .feedback("y", "z")
             .identity()
-            .feedback("y", "y+z")
+            .feedback("y", "g")
             .identity()
-            .feedback("z", "x")
+            .feedback("z", "z")
             .identity()
             .initial(start)
             .noise(noise);
@@ -215,7 +211,7 @@ impl Task {
             _ => graph,
         };
         let network = graph
-            .scope("latent", ["x", "f", "z"], CYCLES)
+            .scope("latent", ["z"], CYCLES)
             .schedule(Unroll::iterations(SWEEPS))
             .seed(seed)
             .build()?;
@@ -234,17 +230,17 @@ impl Task {
         seed: u64,
         train: &SudokuSet,
     ) -> fb::Result<Model> {
-        let mut network = Sequential::input([self.clues()]);
+        let mut graph = self.clues(width);
+        let mut before = "x".to_owned();
         for at in 1..=blocks {
-            network = network
-                .layer(format!("in{at}"), Dense::new(width))
-                .layer(format!("f{at}"), block(width))
-                .layer(format!("z{at}"), RmsNorm::new());
+            let name = format!("z{at}");
+            graph = graph.layer(name.clone(), attention(width), before);
+            before = name;
         }
-        let network = network.layer("scores", Dense::new(self.scores())).layer(
-            "digits",
-            Reshape::new([self.sudoku.cells(), self.sudoku.side()]),
-        );
+        let network = graph
+            .layer("g", thought(width), before)
+            .layer("y", RmsNorm::new(), "g")
+            .layer("digits", Dense::new(self.sudoku.side()), "y");
         let mut model = compile(network.seed(seed).build()?)?;
         self.fit(&mut model, epochs, train)?;
         Ok(model)
@@ -257,31 +253,33 @@ impl Task {
         Ok(())
     }
 
-    fn scores(&self) -> usize {
-        self.sudoku.cells() * self.sudoku.side()
+    /// Multiply–adds of an answer: of what stands at the ends, so many times `f` and so many times `g`.
+    fn multiply_adds(&self, width: usize, [f, g]: [usize; 2], answers: usize) -> usize {
+        let (cells, side) = (self.sudoku.cells(), self.sudoku.side());
+        let ends = (side + 1) * width + answers * side * width;
+        let dense = 4 * width * width;
+        // Queries, keys, values and outputs, scores and sums, and the position-wise part.
+        let attention = 2 * dense + 2 * cells * width;
+        cells * (ends + f * attention + g * dense)
     }
 
-    /// Multiply–adds of a feed-forward answer.
-    fn multiply_adds(&self, width: usize, blocks: usize) -> usize {
-        let between = (blocks - 1) * width * width;
-        (self.clues() + self.scores()) * width + between + blocks * block_multiply_adds(width)
-    }
-
-    /// Multiply–adds of an answer of the recursive network: what hangs on the clues alone once a sweep.
     fn recursive_multiply_adds(&self) -> usize {
         let sweeps = SEGMENTS * SWEEPS;
-        let ends = sweeps * self.clues() * self.width + SEGMENTS * self.scores() * self.width;
-        ends + sweeps * self.width * self.width + BLOCKS * block_multiply_adds(self.width)
+        self.multiply_adds(self.width, [sweeps * CYCLES, sweeps], SEGMENTS)
     }
 }
 
-/// What `f` and `g` are: two dense layers with a way around them.
-fn block(width: usize) -> Residual {
-    Residual::new().layer("mlp", FeedForward::new(2 * width))
+/// `f`: cells look at each other.
+fn attention(width: usize) -> TransformerBlock {
+    TransformerBlock::encoder(HEADS)
+        .hidden(2 * width)
+        .post_norm()
+        .rms_norm()
 }
 
-fn block_multiply_adds(width: usize) -> usize {
-    4 * width * width
+/// `g`: each cell by itself.
+fn thought(width: usize) -> Residual {
+    Residual::new().layer("mlp", FeedForward::new(2 * width))
 }
 
 fn compile(network: Network) -> fb::Result<Model> {
@@ -289,11 +287,9 @@ fn compile(network: Network) -> fb::Result<Model> {
     Ok(model.clip(Clip::Norm(1.0)))
 }
 
-/// Clues `[puzzles, cells · (digits + 1)]` and classes `[puzzles, cells]`.
+/// Clues `[puzzles, cells, digits + 1]` and classes `[puzzles, cells]`.
 fn tensors(set: &SudokuSet) -> (Tensor, Tensor<i64>) {
-    let clues = set.clues_one_hot();
-    let width = clues.dim(1) * clues.dim(2);
-    (clues.reshape([set.len(), width]), set.classes())
+    (set.clues_one_hot(), set.classes())
 }
 
 /// For each puzzle, how many of its cells are right.
@@ -317,7 +313,7 @@ fn score(answers: &Tensor, classes: &Tensor<i64>) -> Score {
 }
 
 const DEPTHS: [usize; 5] = [1, 2, 4, 8, 16];
-const BREADTHS: [usize; 3] = [1, 4, 16];
+const BREADTHS: [usize; 3] = [1, 4, 8];
 
 /// The share of solved puzzles for each depth and breadth.
 type Refined = Vec<[f64; BREADTHS.len()]>;
