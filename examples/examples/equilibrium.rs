@@ -66,6 +66,7 @@ impl Way {
             Self::Implicit => "equilibrium, implicit".to_owned(),
             Self::Phantom => "equilibrium, 4 damped steps".to_owned(),
             Self::OneStep => "equilibrium, one step".to_owned(),
+            Self::Unrolled(1) => "unrolled 1, which is no loop".to_owned(),
             Self::Unrolled(times) => format!("unrolled {times}"),
             Self::FeedForward(width) => format!("feed-forward {width} + {width}"),
         }
@@ -73,6 +74,19 @@ impl Way {
 
     fn is_equilibrium(self) -> bool {
         matches!(self, Self::Implicit | Self::Phantom | Self::OneStep)
+    }
+
+    fn has_loop(self) -> bool {
+        !matches!(self, Self::Unrolled(1) | Self::FeedForward(_))
+    }
+
+    /// A single iteration would not reach the weights of the loop: it has a wider layer in their place.
+    fn parameters(self, width: usize) -> usize {
+        match self {
+            Self::FeedForward(n) => dense_parameters(&[PIXELS, n, n, CLASSES]),
+            Self::Unrolled(1) => dense_parameters(&[PIXELS, widened(width), CLASSES]),
+            _ => dense_parameters(&[PIXELS, width, CLASSES]) + width * width,
+        }
     }
 
     /// One layer with itself as input, and a readout.
@@ -85,6 +99,7 @@ impl Way {
                 .layer("hidden1", z(width))
                 .layer("hidden2", z(width))
                 .layer("output", output),
+            Self::Unrolled(1) => input.layer("z", z(widened(width))).layer("output", output),
             Self::Unrolled(times) => input
                 .layer("z", z(width))
                 .layer("output", output)
@@ -113,13 +128,19 @@ impl Way {
     /// Twice the iterations, which at an equilibrium are used to come nearer to it.
     fn longer(self) -> Option<Arc<dyn AnySchedule>> {
         match self {
+            Self::Unrolled(1) | Self::FeedForward(_) => None,
             Self::Unrolled(times) => Some(Arc::new(Unroll::iterations(2 * times))),
-            Self::FeedForward(_) => None,
             _ => Some(Arc::new(
                 Converge::to(AT_REST / 1000.0).max_iterations(2 * MAX_ITERATIONS),
             )),
         }
     }
+}
+
+/// The width of one hidden layer with as many parameters as the loop of this width.
+fn widened(width: usize) -> usize {
+    let wanted = Way::Implicit.parameters(width);
+    nearest_width(wanted, |n| dense_parameters(&[PIXELS, n, CLASSES]))
 }
 
 fn damped_steps() -> Phantom {
@@ -180,7 +201,7 @@ fn main() -> fb::Result<()> {
     let args = Args::parse();
     let width = args.effort.pick(64, 64, 128);
     let epochs = args.effort.pick(12, 90, 180);
-    let wanted = dense_parameters(&[PIXELS, width, CLASSES]) + width * width;
+    let wanted = Way::Implicit.parameters(width);
     let control = nearest_width(wanted, |n| dense_parameters(&[PIXELS, n, n, CLASSES]));
     println!(
         "{} digits, {PIXELS} pixels; z = tanh(W z + U x + b) of width {width}, {wanted} parameters; {epochs} epochs, batch {BATCH}\n",
@@ -240,12 +261,12 @@ fn look(way: Way, mut model: Model, data: &Digits) -> fb::Result<Outcomes> {
         Some(schedule) => Some(answer(model.network(), x, y, Some(&*schedule))?.0 - accuracy),
         None => None,
     };
-    let radius = match way {
-        Way::FeedForward(_) => None,
-        _ => {
+    let radius = match way.has_loop() {
+        true => {
             let radii = eigenvalues(model.network(), data, 1)?.into_iter();
             Some(radii.map(|values| values[0].modulus()).fold(0.0, f64::max))
         }
+        false => None,
     };
     let at_rest = match way.is_equilibrium() {
         true => Some(share_at_rest(model.network(), &data.validation.0)?),
@@ -370,10 +391,7 @@ fn table(all: &[(Way, Vec<Outcomes>)], width: usize) -> Table {
         "at rest, %",
     ]);
     for (way, found) in all {
-        let parameters = match way {
-            Way::FeedForward(n) => dense_parameters(&[PIXELS, *n, *n, CLASSES]),
-            _ => dense_parameters(&[PIXELS, width, CLASSES]) + width * width,
-        };
+        let parameters = way.parameters(width);
         let each = |get: fn(&Outcomes) -> Option<f64>| found.iter().filter_map(get);
         let optional = |get: fn(&Outcomes) -> Option<f64>, digits: usize| match each(get).next() {
             Some(_) => format!("{:.digits$}", Spread::of(each(get))),
