@@ -100,6 +100,23 @@ pub enum Error {
         /// A way out.
         help: String,
     },
+    /// A gradient that is not what differences of the loss give.
+    #[error(
+        "the gradient by {parameter:?} under {strategy}: expected {expected} (central difference), found {found}{}",
+        Help(help)
+    )]
+    Gradient {
+        /// The parameter that is farthest off.
+        parameter: String,
+        /// The kind of the gradient strategy.
+        strategy: &'static str,
+        /// The slope of the loss.
+        expected: String,
+        /// What the gradient says.
+        found: String,
+        /// A way out.
+        help: String,
+    },
     /// A saved architecture names a kind that is not registered.
     #[error(
         "{place} is of kind {kind:?}, which is not registered\n  help: known kinds: {known}; register yours and load with load_with(&registry)"
