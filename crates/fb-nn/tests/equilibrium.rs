@@ -323,10 +323,10 @@ fn a_hard_sample_changes_no_other() {
     assert_eq!(beside.slice(0, 0..5), alone, "bit for bit");
     assert_eq!(with_hard[..5], used[..]);
     assert_eq!(run(easy.clone()), run(easy.clone()), "twice the same");
-    for row in 0..5 {
+    for (row, &evaluations) in used.iter().enumerate() {
         let (single, count) = run(easy.slice(0, row..row + 1));
         assert_eq!(single, alone.slice(0, row..row + 1));
-        assert_eq!(count, [used[row]]);
+        assert_eq!(count, [evaluations]);
     }
     let order = [3, 0, 4, 2, 1];
     let (mixed, _) = run(easy.select_rows(&order));

@@ -124,8 +124,11 @@ impl<F: Float> Unrolled<F> {
 /// What the solver of a gradient says: empty until the sweep back came by.
 #[derive(Clone, Debug, Default)]
 pub struct BackwardReport {
-    cell: Arc<Mutex<Option<(SolverReport, Vec<usize>)>>>,
+    cell: Arc<Mutex<Option<Solved>>>,
 }
+
+/// The report, and the samples whose gradient is that of the fallback.
+type Solved = (SolverReport, Vec<usize>);
 
 impl BackwardReport {
     /// The solver's report, if the gradient was taken.
@@ -140,7 +143,7 @@ impl BackwardReport {
             .map_or_else(Vec::new, |(_, rows)| rows.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(SolverReport, Vec<usize>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Solved>> {
         self.cell
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -370,6 +370,9 @@ fn default_strategy<F: Float>(rule: &Rule) -> Arc<dyn GradientStrategy<F>> {
     }
 }
 
+/// The first output, and the others if there are any.
+type Outputs<F> = (Value<F>, Option<Vec<Value<F>>>);
+
 impl<F: Float> Wiring<F> {
     /// Runs what stands before the loop.
     pub(super) fn before(&self, cx: &mut Context<'_, F>, values: &mut Values<F>) -> Result<()> {
@@ -422,7 +425,7 @@ impl<F: Float> Wiring<F> {
         cx: &mut Context<'_, F>,
         values: &mut Values<F>,
         read: Read<F>,
-    ) -> Result<(Value<F>, Option<Vec<Value<F>>>)> {
+    ) -> Result<Outputs<F>> {
         let recorded = read.recorded;
         self.take(values, read);
         if recorded {
@@ -441,11 +444,7 @@ impl<F: Float> Wiring<F> {
     }
 
     /// Runs what stands behind the loop; gives the outputs.
-    fn behind(
-        &self,
-        cx: &mut Context<'_, F>,
-        values: &mut Values<F>,
-    ) -> Result<(Value<F>, Option<Vec<Value<F>>>)> {
+    fn behind(&self, cx: &mut Context<'_, F>, values: &mut Values<F>) -> Result<Outputs<F>> {
         let nothing = State::new(self.layout.clone());
         for &node in &self.plan.after {
             let value = self.node(cx, node, values, &nothing, 1)?;
@@ -455,7 +454,7 @@ impl<F: Float> Wiring<F> {
     }
 
     /// The first output, and the others if there are any.
-    pub(super) fn outputs(&self, values: &Values<F>) -> (Value<F>, Option<Vec<Value<F>>>) {
+    pub(super) fn outputs(&self, values: &Values<F>) -> Outputs<F> {
         let mut outputs = self.outputs.iter().map(|&slot| values.get(slot).clone());
         let first = outputs.next().expect("a network has an output");
         let others: Vec<_> = outputs.collect();
