@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DEFAULT_WORKLOADS = (
     "xor_step deep_small mlp feedback deq gemm_256 gemm_1024 gemm_training softmax_4m tanh_4m layernorm_4m"
-    " conv gpt".split()
+    " conv gpt lstm gru lstm_small lstm_infer_b1".split()
 )
 # A group is run in one process, so each of its workloads is timed for less.
 GROUPS = {"gemm_training"}
@@ -67,6 +67,10 @@ TARGETS = {
     "deep_small": Target(factor=5),
     "feedback": Target(factor=3),
     "deq": Target(factor=2),
+    "lstm": Target(factor=1.4, share=0.7),
+    "gru": Target(factor=2),
+    "lstm_small": Target(factor=2.5),
+    "lstm_infer_b1": Target(factor=6),
 }
 
 

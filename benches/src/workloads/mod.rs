@@ -6,6 +6,7 @@
 mod floor;
 mod gemm;
 mod passes;
+mod sequence;
 mod training;
 
 use fb::tensor::Tensor;
@@ -56,6 +57,7 @@ impl Workload {
 /// All workloads.
 pub fn all() -> Vec<Workload> {
     let mut all = training::all();
+    all.extend(sequence::all());
     all.extend(gemm::all());
     all.extend(passes::all());
     all

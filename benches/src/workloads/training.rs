@@ -1,7 +1,10 @@
 //! Training steps of networks.
 
 use super::{Floor, Step, Workload, normal};
-use fb::nn::feedback::schedule::Unroll;
+use fb::nn::feedback::gradient::Implicit;
+use fb::nn::feedback::schedule::{Converge, Unroll};
+use fb::nn::feedback::solver::{Anderson, Neumann};
+use fb::nn::init::Initializer;
 use fb::nn::layers::{
     Activation, Conv2d, Dense, Embedding, Flatten, LayerNorm, LearnedPositions, MaxPool2d,
     TransformerBlock,
@@ -19,13 +22,14 @@ pub(super) fn all() -> Vec<Workload> {
         Workload::new("mlp", Floor::dense_chain(128, &[784, 512, 512, 10]), mlp),
         Workload::new("deep_small", Floor::dense_chain(8, &[16; 33]), deep_small),
         Workload::new("feedback", feedback_floor(), feedback),
+        Workload::new("deq", deq_floor(), deq),
         Workload::new("conv", conv_floor(), conv),
         Workload::new("gpt", gpt_floor(), gpt),
     ]
 }
 
 /// Class labels 0 … 9.
-fn labels(rows: usize) -> Tensor<i64> {
+pub(super) fn labels(rows: usize) -> Tensor<i64> {
     indices([rows], 10.0, 7)
 }
 
@@ -34,7 +38,7 @@ fn indices<const N: usize>(shape: [usize; N], end: f32, seed: u64) -> Tensor<i64
     Tensor::<f32>::uniform(shape, 0.0, f64::from(end), &mut Key::new(seed).rng()).cast()
 }
 
-fn train(
+pub(super) fn train(
     network: Sequential,
     loss: impl Loss<f32> + 'static,
     samples: Samples,
@@ -111,6 +115,62 @@ fn feedback() -> fb::Result<Step> {
         targets: labels(32).into(),
     };
     train(network, CrossEntropy, samples)
+}
+
+/// 256 → 256 → 10, the first an equilibrium layer `z = tanh(z · W + x · U + b)`, 64 samples: Anderson's method with a memory
+/// of 5 to a residual of 1e-3, the implicit gradient to the same.
+fn deq() -> fb::Result<Step> {
+    let mut network = Sequential::input([256])
+        .layer("z", Dense::new(256).activation(Activation::Tanh))
+        .layer("output", Dense::new(10))
+        .feedback("z", "z")
+        .delay(0)
+        .schedule(
+            Converge::to(1e-3)
+                .max_iterations(40)
+                .solver(Anderson::default().memory(5)),
+        )
+        .build()?;
+    let weights = [
+        ("edge/z->z/weight", Initializer::Orthogonal { gain: 0.7 }),
+        (
+            "z/weight",
+            Initializer::Normal {
+                mean: 0.0,
+                std: 1.0 / 16.0,
+            },
+        ),
+    ];
+    for (name, initializer) in weights {
+        let id = network.params().id(name).expect("a name of the network");
+        let value = &mut network.params_mut().get_mut(id).value;
+        *value = initializer.sample(*value.shape(), &mut Key::new(5).fold(name).rng())?;
+    }
+    let mut model: Model = network
+        .compile(Adam::new(1e-3), CrossEntropy, ())?
+        .gradient(
+            Implicit::with(Neumann::default())
+                .tolerance(1e-3)
+                .max_iterations(40),
+        );
+    let samples = Samples {
+        inputs: Inputs::Float(normal([64, 256], 3)),
+        targets: labels(64).into(),
+    };
+    Ok(Box::new(move || {
+        model
+            .train_batch(&samples)
+            .expect("the workload's data fit its network");
+    }))
+}
+
+/// The input's part once and its weights' gradient; the loop's product 11 times each way and for its weights' gradient; the
+/// output.
+fn deq_floor() -> Floor {
+    let input = Floor::product(64, 256, 256) * 2;
+    let turns = Floor::product(64, 256, 256) * (11 + 11 + 1);
+    let output = Floor::product(64, 256, 10) * 3;
+    input + turns + output + Floor::adam(2 * 256 * 256 + 256 + 256 * 10 + 10)
 }
 
 /// The input's part once, hidden2 and the output in each iteration, what is fed back in each but the first, where it is 0.

@@ -1,7 +1,9 @@
 //! What a sweep leaves behind.
 
+use crate::tape::Recording;
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
+use std::sync::Weak;
 
 /// The gradients of the leaves of a tape, looked up by variable; each is contiguous.
 ///
@@ -19,23 +21,30 @@ use fb_tensor::{Float, Tensor};
 #[derive(Clone, Debug)]
 pub struct Gradients<F: Float = f32> {
     /// Sorted by falling index; `None` once taken.
-    by_leaf: Vec<(u32, Option<Tensor<F>>)>,
+    by_leaf: ByLeaf<F>,
     generation: u64,
+    /// Where the memory of the list goes in the end, if it is still there: what is recorded must not stay for it.
+    tape: Weak<Recording<F>>,
 }
 
+/// Gradients by the index of their leaf.
+pub(crate) type ByLeaf<F> = Vec<(u32, Option<Tensor<F>>)>;
+
 impl<F: Float> Gradients<F> {
-    pub(crate) fn new(by_leaf: Vec<(u32, Option<Tensor<F>>)>, generation: u64) -> Self {
+    pub(crate) fn new(by_leaf: ByLeaf<F>, generation: u64, tape: Weak<Recording<F>>) -> Self {
         debug_assert!(by_leaf.windows(2).all(|pair| pair[0].0 > pair[1].0));
         Self {
             by_leaf,
             generation,
+            tape,
         }
     }
 
     pub(crate) fn empty() -> Self {
         Self {
-            by_leaf: Vec::new(),
+            by_leaf: ByLeaf::new(),
             generation: 0,
+            tape: Weak::new(),
         }
     }
 
@@ -72,5 +81,13 @@ impl<F: Float> Gradients<F> {
         self.by_leaf
             .binary_search_by(|(index, _)| node.index.cmp(index))
             .ok()
+    }
+}
+
+impl<F: Float> Drop for Gradients<F> {
+    fn drop(&mut self) {
+        if let Some(tape) = self.tape.upgrade() {
+            tape.keep_gradients(std::mem::take(&mut self.by_leaf));
+        }
     }
 }

@@ -375,6 +375,35 @@ fn an_optimizer_writes_in_place_once_the_tape_is_cleared() {
 }
 
 #[test]
+fn gradients_do_not_keep_what_was_recorded() {
+    let weight = normal("weight", [4, 4]);
+    let (gradients, w) = {
+        let tape = Tape::new();
+        let w = tape.leaf(weight.clone());
+        (w.square().sum().backward(), w.detach())
+    };
+    drop(w);
+    assert_eq!(gradients.len(), 1);
+    assert!(
+        weight.is_unshared(),
+        "the tape is gone, its gradients are not"
+    );
+}
+
+#[test]
+fn gradients_dropped_by_a_gradient_function_are_dropped() {
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::scalar(3.0));
+    let held = std::sync::Mutex::new(Some(x.square().backward()));
+    let y = Var::custom("double", &[&x], Tensor::scalar(6.0), move |g| {
+        drop(held.lock().unwrap().take());
+        vec![Some(g * 2.0)]
+    });
+    assert_eq!(y.backward().get(&x).unwrap().item(), 2.0);
+    tape.clear();
+}
+
+#[test]
 fn gradients_of_leaves_are_contiguous() {
     let tape = Tape::new();
     let x = tape.leaf(normal("x", [3, 4]));

@@ -48,9 +48,11 @@ pub enum Error {
         /// A way out.
         help: String,
     },
-    /// A feedback edge that cannot be.
-    #[error("feedback {from:?} -> {to:?} {problem}\n  {detail}{}", Help(help))]
+    /// An edge that cannot be.
+    #[error("{kind} {from:?} -> {to:?} {problem}\n  {detail}{}", Help(help))]
     Feedback {
+        /// `"feedback"`, or `"edge"` for one without delay.
+        kind: &'static str,
         /// The layer it comes from.
         from: String,
         /// The layer it goes to.
@@ -94,6 +96,23 @@ pub enum Error {
         /// The iteration of the loop, from 1, if inside one.
         iteration: Option<usize>,
         /// What appeared, such as `"NaN in row 3"`.
+        found: String,
+        /// A way out.
+        help: String,
+    },
+    /// A gradient that is not what differences of the loss give.
+    #[error(
+        "the gradient by {parameter:?} under {strategy}: expected {expected} (central difference), found {found}{}",
+        Help(help)
+    )]
+    Gradient {
+        /// The parameter that is farthest off.
+        parameter: String,
+        /// The kind of the gradient strategy.
+        strategy: &'static str,
+        /// The slope of the loss.
+        expected: String,
+        /// What the gradient says.
         found: String,
         /// A way out.
         help: String,

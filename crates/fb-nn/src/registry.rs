@@ -1,5 +1,6 @@
 //! Kinds by name, for reading architectures from files.
 
+use crate::cell::{AnyCell, CellConfig};
 use crate::error::{Error, Result};
 use crate::feedback::network::Nested;
 use crate::feedback::schedule::{AnySchedule, Converge, Halt, Schedule, Sequence, Solvers, Unroll};
@@ -10,7 +11,10 @@ use crate::feedback::solver::{
 use crate::feedback::topology::Topology;
 use crate::loss::Loss;
 use crate::module::{AnyLayer, Layer, LayerKinds};
+use crate::param::Params;
+use crate::parametrization::{AnyParametrization, Parametrization};
 use fb_tensor::Float;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -26,7 +30,7 @@ struct LossReaders {
     double: LossReader<f64>,
 }
 
-/// The layers, schedules and losses that a file may name, by kind.
+/// The layers, cells, schedules, losses and parametrisations that a file may name, by kind.
 ///
 /// ```
 /// use fb_nn::Registry;
@@ -36,10 +40,12 @@ struct LossReaders {
 #[derive(Clone, Debug)]
 pub struct Registry {
     layers: BTreeMap<&'static str, Reader<dyn AnyLayer>>,
+    cells: BTreeMap<&'static str, Reader<dyn AnyCell>>,
     schedules: BTreeMap<&'static str, Reader<dyn AnySchedule>>,
     solvers: BTreeMap<&'static str, Reader<dyn AnyFixedPointSolver>>,
     linear_solvers: BTreeMap<&'static str, Reader<dyn AnyLinearSolver>>,
     losses: BTreeMap<&'static str, LossReaders>,
+    parametrizations: BTreeMap<&'static str, Reader<dyn AnyParametrization>>,
 }
 
 impl Default for Registry {
@@ -53,13 +59,16 @@ impl Registry {
     pub fn builtin() -> Self {
         let mut registry = Self {
             layers: BTreeMap::new(),
+            cells: BTreeMap::new(),
             schedules: BTreeMap::new(),
             solvers: BTreeMap::new(),
             linear_solvers: BTreeMap::new(),
             losses: BTreeMap::new(),
+            parametrizations: BTreeMap::new(),
         };
         crate::layers::register(&mut registry);
         crate::loss::register(&mut registry);
+        crate::parametrization::register(&mut registry);
         registry
             .register_layer::<Nested>()
             .register_schedule::<Unroll>()
@@ -80,6 +89,16 @@ impl Registry {
             let mut layer = read::<L>(place, L::KIND, config)?;
             layer.resolve(place, registry)?;
             Ok(Arc::new(layer))
+        });
+        self
+    }
+
+    /// Adds a kind of recurrent cell, or replaces the one of the same name.
+    pub fn register_cell<C: CellConfig>(&mut self) -> &mut Self {
+        self.cells.insert(C::KIND, |place, config, registry| {
+            let mut cell = read::<C>(place, C::KIND, config)?;
+            cell.resolve(place, registry)?;
+            Ok(Arc::new(cell))
         });
         self
     }
@@ -123,9 +142,22 @@ impl Registry {
         self
     }
 
+    /// Adds a kind of parametrisation, or replaces the one of the same name.
+    pub fn register_parametrization<P: Parametrization>(&mut self) -> &mut Self {
+        self.parametrizations.insert(P::KIND, |place, config, _| {
+            Ok(Arc::new(read::<P>(place, P::KIND, config)?))
+        });
+        self
+    }
+
     /// The kinds of layers.
     pub fn layer_kinds(&self) -> impl Iterator<Item = &'static str> {
         self.layers.keys().copied()
+    }
+
+    /// The kinds of recurrent cells.
+    pub fn cell_kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.cells.keys().copied()
     }
 
     /// The kinds of losses.
@@ -144,6 +176,19 @@ impl Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         find(&self.layers, place, kind)?(place, config, self)
+    }
+
+    /// A recurrent cell from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn cell(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyCell>> {
+        find(&self.cells, place, kind)?(place, config, self)
     }
 
     /// A schedule from its kind and configuration; `place` says where they stand, for messages.
@@ -198,6 +243,66 @@ impl Registry {
         Ok(solver)
     }
 
+    /// A parametrisation from its kind and configuration; `place` says where they stand, for messages.
+    ///
+    /// # Errors
+    /// The kind is not registered or the configuration is not one of it.
+    pub fn parametrization(
+        &self,
+        place: &str,
+        kind: &str,
+        config: serde_json::Value,
+    ) -> Result<Arc<dyn AnyParametrization>> {
+        find(&self.parametrizations, place, kind)?(place, config, self)
+    }
+
+    /// Attaches parametrisations again that [`Params::parametrizations_to_json`] has listed, before the values that they go
+    /// with are loaded; they may make so many numbers in all.
+    ///
+    /// ```
+    /// use fb_nn::layers::Dense;
+    /// use fb_nn::parametrization::SpectralNorm;
+    /// use fb_nn::{Registry, Sequential};
+    /// let build = || Sequential::input([3]).layer("hidden", Dense::new(2)).build();
+    /// let mut network = build()?;
+    /// network.params_mut().parametrize("hidden/weight", SpectralNorm::at_most(0.5))?;
+    /// let json = network.params().parametrizations_to_json()?;
+    ///
+    /// let mut again = build()?;
+    /// Registry::builtin().parametrize(again.params_mut(), json, 1000)?;
+    /// again.params_mut().load_state_dict(&network.params().state_dict())?;
+    /// assert_eq!(again.params().weight("hidden/weight"), network.params().weight("hidden/weight"));
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The list cannot be read, names a parameter that is not there or a kind that is not registered, or a parametrisation
+    /// does not fit its parameter or would need more numbers.
+    pub fn parametrize<F: Float>(
+        &self,
+        params: &mut Params<F>,
+        json: serde_json::Value,
+        numbers: usize,
+    ) -> Result<()> {
+        let listed: Vec<FileParametrization> =
+            serde_json::from_value(json).map_err(|error| Error::Format {
+                place: "the list of parametrisations".to_owned(),
+                reason: error.to_string(),
+                help: "the file was written by another version, or edited".to_owned(),
+            })?;
+        for FileParametrization {
+            parameter,
+            kind,
+            config,
+        } in listed
+        {
+            let place = format!("the parametrisation of {parameter:?}");
+            let kind = self.parametrization(&place, &kind, config)?;
+            params.parametrize_one(&parameter, &kind, numbers)?;
+        }
+        Ok(())
+    }
+
     /// A loss from its kind and settings; `place` says where they stand, for messages.
     ///
     /// ```
@@ -235,6 +340,15 @@ impl Registry {
     }
 }
 
+/// How a parametrisation stands in files.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileParametrization {
+    parameter: String,
+    kind: String,
+    config: serde_json::Value,
+}
+
 impl LayerKinds for Registry {
     fn layer(
         &self,
@@ -243,6 +357,10 @@ impl LayerKinds for Registry {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>> {
         Self::layer(self, place, kind, config)
+    }
+
+    fn cell(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyCell>> {
+        Self::cell(self, place, kind, config)
     }
 
     fn topology(&self, json: serde_json::Value) -> Result<Box<dyn Any>> {

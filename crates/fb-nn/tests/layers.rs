@@ -12,6 +12,7 @@ use fb_tensor::Tensor;
 use fb_tensor::random::Key;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ fn layers() -> Vec<(Arc<dyn AnyLayer>, Vec<usize>)> {
             vec![3],
         ),
         (any(Dropout::new(0.4)), vec![2, 5]),
+        (any(Leaky::new(0.3)), vec![2, 3]),
         (any(Flatten), vec![2, 3]),
         (any(Reshape::new([3, 1, 2])), vec![2, 3]),
         (any(BatchNorm::new()), vec![3]),
@@ -143,6 +145,11 @@ fn sequence_layers() -> Vec<WithShapes> {
             vec![x.clone()],
         ),
         (any(attention.bias(false)), vec![x.clone(), context.clone()]),
+        (any(attention.causal().dropout(0.4)), vec![x.clone()]),
+        (
+            any(attention.dropout(0.3)),
+            vec![x.clone(), context.clone()],
+        ),
         (
             any(TransformerBlock::encoder(2).post_norm()),
             vec![x.clone()],
@@ -159,8 +166,37 @@ fn sequence_layers() -> Vec<WithShapes> {
                 .bias(false)),
             vec![x.clone()],
         ),
+        (any(Elman::new(3)), vec![x.clone()]),
         (
-            any(TransformerDecoderBlock::new(2)),
+            any(Recurrent::new(MinGruCell::new(3).learned_start()).levels(2)),
+            vec![x.clone()],
+        ),
+        (
+            any(Recurrent::new(ElmanCell::new(3).bias(false)).last()),
+            vec![x.clone(), vec![3]],
+        ),
+        (
+            any(Recurrent::new(LstmCell::new(2).learned_start())
+                .levels(2)
+                .bidirectional()
+                .residual()),
+            vec![x.clone()],
+        ),
+        (any(Lstm::new(3)), vec![x.clone(), vec![3], vec![3]]),
+        (
+            any(Gru::new(4).levels(3).residual().dropout(0.4).last()),
+            vec![x.clone()],
+        ),
+        (
+            any(
+                Recurrent::new(GruCell::new(2).reset_before().learned_start())
+                    .bidirectional()
+                    .last(),
+            ),
+            vec![x.clone()],
+        ),
+        (
+            any(TransformerDecoderBlock::new(2).attention_dropout(0.4)),
             vec![x.clone(), context.clone()],
         ),
         (
@@ -300,6 +336,66 @@ fn configurations_survive_files() {
     assert_eq!(known, tested, "each kind is in the tables above");
 }
 
+/// The value with one more entry in one of its objects, for each of them.
+fn with_surplus(value: &Json) -> Vec<Json> {
+    let put = |key: &str, inner: Json| {
+        let mut whole = value.clone();
+        whole[key] = inner;
+        whole
+    };
+    match value {
+        Json::Object(entries) => {
+            let inner = entries.iter().flat_map(|(key, inner)| {
+                with_surplus(inner)
+                    .into_iter()
+                    .map(move |inner| put(key, inner))
+            });
+            std::iter::once(put("surplus", json!(1)))
+                .chain(inner)
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn what_a_configuration_does_not_know_is_an_error() {
+    let registry = Registry::builtin();
+    let scores = any(TiedOutput::to("tokens"));
+    for (layer, _) in all_layers().into_iter().chain([(scores, Vec::new())]) {
+        for edited in with_surplus(&layer.config().unwrap()) {
+            let read = registry.layer("layer \"x\"", layer.kind(), edited.clone());
+            assert!(read.is_err(), "{} from {edited}", layer.kind());
+        }
+    }
+    let pool = any(MaxPool2d::new([2, 2])).config().unwrap();
+    assert_eq!(
+        pool,
+        json!({"window": [2, 2], "stride": [2, 2], "padding": "Valid"}),
+        "what padding counts for is a choice of averages alone"
+    );
+}
+
+#[test]
+fn groups_of_a_depthwise_convolution_in_a_file_are_told() {
+    let mut config = any(DepthwiseConv2d::new([3, 3])).config().unwrap();
+    config["options"]["groups"] = json!(2);
+    let registry = Registry::builtin();
+    let layer = registry
+        .layer("layer \"x\"", "DepthwiseConv2d", config)
+        .unwrap();
+    let mut scope = Scope::<f32>::new(Key::new(0));
+    scope.enter("x");
+    let error = layer
+        .build_f32(&mut scope, &[Spec::float([5, 5, 4])])
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "layer \"x\" (DepthwiseConv2d): expected 1 group in its options, found 2\n  \
+         help: each channel becomes a group when it is built; for other groups use Conv2d"
+    );
+}
+
 #[test]
 fn foreign_configurations_are_errors() {
     let registry = Registry::builtin();
@@ -410,6 +506,43 @@ proptest! {
         };
         let parts = Tensor::concat(&[&run(0..cut), &run(cut..rows)], 0);
         prop_assert_eq!(run(0..rows), parts);
+    }
+
+    #[test]
+    fn dropout_of_attention_weights_does_not_depend_on_how_rows_are_batched(
+        rows in 1_usize..6, cut in 0_usize..6, time in 1_usize..6, rate in 0.0..0.95, step in 0_u64..5,
+    ) {
+        let cut = cut.min(rows);
+        let mut scope = Scope::<f32>::new(Key::new(0));
+        scope.enter("attention");
+        let layer = any(MultiHeadAttention::new(2).dropout(rate));
+        let module = layer.build_f32(&mut scope, &[Spec::float([time, 4])]).unwrap().module;
+        let params = scope.into_params();
+        let x = Tensor::normal([rows, time, 4], 0.0, 1.0, &mut Key::new(4).rng());
+        let run = |mut cx: Context<'_, f32>, range: std::ops::Range<usize>| {
+            cx.enter_layer("attention");
+            let x = Var::constant(x.slice(0, range));
+            let forward = |cx: &mut Context<'_, f32>| {
+                let y = module.forward(cx, &[Value::Float(x.clone())]).unwrap().remove(0);
+                y.as_float().unwrap().tensor().clone()
+            };
+            let first = forward(&mut cx);
+            cx.enter_iteration(Some(2));
+            assert_eq!(forward(&mut cx), first, "the same at every iteration");
+            first
+        };
+        let train = |range: std::ops::Range<usize>| {
+            let cx = Context::train(&params, Tape::no_grad(), Key::new(9), step);
+            run(cx.with_first_row(100 + range.start as u64), range)
+        };
+        let parts = Tensor::concat(&[&train(0..cut), &train(cut..rows)], 0);
+        prop_assert_eq!(train(0..rows), parts);
+        let plain = any(MultiHeadAttention::new(2));
+        let mut scope = Scope::<f32>::new(Key::new(0));
+        scope.enter("attention");
+        let plain = plain.build_f32(&mut scope, &[Spec::float([time, 4])]).unwrap().module;
+        let y = plain.forward(&mut Context::eval(&params), &[Value::Float(Var::constant(x.clone()))]).unwrap().remove(0);
+        prop_assert_eq!(&run(Context::eval(&params), 0..rows), y.as_float().unwrap().tensor());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::fused::{self, norm};
 use crate::index::add_rows_slices;
 use crate::kernels::gemm::{self, MatMut, MatRef, PackedRight, Update};
 use crate::kernels::optimizer::{self, AdamStep, RmsPropStep, SgdStep};
+use crate::kernels::recurrent::{self, Left, LinearScan, Scan};
 use crate::kernels::reduce::{Largest, NotFinite, Smallest, Squares, Sum, WideSquares};
 use crate::kernels::rotary::Pairing;
 use crate::kernels::vectors::VectorLoops;
@@ -49,6 +50,11 @@ pub struct Kernels<F: Float> {
     pub(crate) convolution: ConvLoops<F>,
     pub(crate) pooling: PoolLoops<F>,
     pub(crate) resize: ResizeLoops<F>,
+    pub(crate) scan: fn(&Scan<'_, F>, &mut [F], &mut [F], Option<&mut [F]>),
+    pub(crate) scan_backward: fn(&Scan<'_, F>, Left<'_, F>, &mut [F], Option<&mut [F]>, &mut [F]),
+    pub(crate) linear_scan: fn(&LinearScan<'_, F>, &[F], &mut [F]),
+    pub(crate) linear_scan_backward:
+        fn(&LinearScan<'_, F>, &[F], &[F], &mut [F], &mut [F], &mut [F]),
     pub(crate) log_softmax: fn(&Tensor<F>, usize) -> Tensor<F>,
     pub(crate) chain_log_softmax: fn(&Tensor<F>, Tensor<F>, usize) -> Tensor<F>,
     pub(crate) cross_entropy: fn(&Tensor<F>, &Tensor<i64>) -> Result<(Tensor<F>, Tensor<F>)>,
@@ -121,6 +127,10 @@ impl<F: Float> Kernels<F> {
             convolution: ConvLoops::new(),
             pooling: PoolLoops::new(),
             resize: ResizeLoops::new(),
+            scan: recurrent::forward,
+            scan_backward: recurrent::backward,
+            linear_scan: recurrent::linear_forward,
+            linear_scan_backward: recurrent::linear_backward,
             softmax,
             chain_softmax,
             masked_softmax: fused::masked_softmax,

@@ -20,6 +20,7 @@ mod layout;
 mod linalg;
 mod pooling;
 pub mod random;
+pub mod recurrent;
 mod reduce;
 mod resize;
 mod shape;
@@ -68,7 +69,7 @@ pub mod vectors {
     pub use crate::kernels::vectors::{combine, distance, dot_pairs, dots, mix, secant};
 }
 
-pub use attention::{Attention, AttentionMask, KvCache};
+pub use attention::{Attention, AttentionDropout, AttentionMask, KvCache};
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use element::{Element, Float};
 pub use error::{Error, Result};

@@ -80,7 +80,8 @@ impl Key {
 }
 
 /// The finaliser of SplitMix64: a bijection that changes every bit with probability one half.
-fn mix(mut z: u64) -> u64 {
+#[inline(always)]
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

@@ -1,10 +1,12 @@
 //! Networks of all layers, trained, described, saved and loaded; networks that start with tokens.
 
+use fb_nn::feedback::network::{IntoTopology, Nested};
 use fb_nn::feedback::schedule::Unroll;
+use fb_nn::feedback::topology::Topology;
 use fb_nn::layers::*;
 use fb_nn::loss::CrossEntropy;
 use fb_nn::optim::Adam;
-use fb_nn::{Network, Registry, Sequential};
+use fb_nn::{Graph, Network, Registry, Sequential};
 use fb_tensor::random::Key;
 use fb_tensor::{Padding, Tensor};
 use fb_train::file::ModelFile;
@@ -27,11 +29,8 @@ fn gpt() -> Sequential {
         .seed(4)
 }
 
-fn compiled(declared: Sequential) -> Model {
-    let network = declared.build().unwrap();
-    network
-        .compile(Adam::new(0.01), CrossEntropy, (Accuracy,))
-        .unwrap()
+fn compiled(declared: impl IntoTopology) -> Model {
+    compiled_network(Network::build(declared.into_topology().unwrap()).unwrap())
 }
 
 /// Texts that count upwards from anywhere, and what comes after each token.
@@ -147,11 +146,12 @@ fn conv(filters: usize) -> Conv2d {
 }
 
 /// Networks that together have every kind of layer.
-fn networks() -> Vec<Sequential> {
+fn networks() -> Vec<Topology> {
     let images = Sequential::input([8, 8, 2])
         .layer("conv", conv(4))
         .layer("norm", BatchNorm::new())
         .layer("act", Activation::Relu)
+        .layer("leak", Leaky::new(0.6))
         .layer("depthwise", DepthwiseConv2d::new([3, 3]).same())
         .layer("groups", GroupNorm::new(2))
         .layer("pool", MaxPool2d::new([2, 2]))
@@ -192,7 +192,26 @@ fn networks() -> Vec<Sequential> {
         .layer("output", Dense::new(VOCABULARY))
         .feedback("up", "conv")
         .schedule(Unroll::iterations(2));
-    vec![images, series, gpt()]
+    let inner = Sequential::input([6])
+        .layer("hidden", Dense::new(6).activation(Activation::Tanh))
+        .feedback("hidden", "hidden")
+        .schedule(Unroll::iterations(2));
+    let merges = Graph::new()
+        .input("x", [6])
+        .layer("left", Dense::new(6).activation(Activation::Tanh), "x")
+        .layer("settle", Nested::new(inner).unwrap(), "left")
+        .layer("sum", Add::new(), ["left", "settle", "x"])
+        .layer("product", Multiply::new(), ["sum", "left"])
+        .layer("mix", GatedMix::new(), ["product", "settle"])
+        .layer("told", Film::new(), ["mix", "x"])
+        .layer("both", Concat::new(), ["told", "left"])
+        .layer("scores", Dense::new(5), "both")
+        .feedback("told", "left")
+        .schedule(Unroll::iterations(2));
+    let all = [images, series, gpt()].map(|chain| chain.topology());
+    let mut all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
+    all.push(merges.topology().unwrap());
+    all
 }
 
 #[test]
@@ -342,7 +361,7 @@ fn sizes_without_measure_are_refused_before_memory_is_asked_for() {
 
 #[test]
 fn diagrams_say_how_maps_are_sampled() {
-    let network = networks().remove(0).build().unwrap();
+    let network: Network = Network::build(networks().remove(0)).unwrap();
     let description = network.describe();
     let summary = fb_train::describe::summary(&description).to_string();
     assert!(

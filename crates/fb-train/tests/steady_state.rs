@@ -49,15 +49,52 @@ fn maps() -> Model {
     )
 }
 
-/// A small GPT of one block, with as many scores as there are tokens.
-fn texts(block: TransformerBlock) -> Model {
+/// A small GPT, with as many scores as there are tokens.
+fn texts(blocks: &[TransformerBlock]) -> Model {
+    let declared = Sequential::indices([32])
+        .layer("tokens", Embedding::new(40, 32))
+        .layer("positions", LearnedPositions::new());
+    let declared = blocks
+        .iter()
+        .enumerate()
+        .fold(declared, |network, (i, block)| {
+            network.layer(
+                format!("block{i}"),
+                block.dropout(0.1).attention_dropout(0.1),
+            )
+        });
     compiled(
-        Sequential::indices([32])
-            .layer("tokens", Embedding::new(40, 32))
-            .layer("positions", LearnedPositions::new())
-            .layer("block", block.dropout(0.1))
+        declared
             .layer("norm", LayerNorm::new())
             .layer("scores", TiedOutput::to("tokens")),
+    )
+}
+
+/// Recurrent layers over more steps than fit into a small list.
+fn sequences() -> Model {
+    compiled(
+        Sequential::input([600, 4])
+            .layer("lstm", Lstm::new(8).levels(2).residual())
+            .layer("gru", Gru::new(8).bidirectional())
+            .layer("minimal", Recurrent::new(MinGruCell::new(8)))
+            .layer("elman", Elman::new(8).last())
+            .layer("output", Dense::new(10)),
+    )
+}
+
+/// A chain of so many layers with a weight, a bias, a norm's two parameters and its two running statistics each, in a loop.
+fn deep(layers: usize) -> Model {
+    let chain = (0..layers).fold(Residual::new(), |chain, i| {
+        chain
+            .layer(format!("dense{i}"), Dense::new(16))
+            .layer(format!("norm{i}"), BatchNorm::new())
+    });
+    compiled(
+        Sequential::input([16])
+            .layer("chain", chain)
+            .layer("output", Dense::new(10))
+            .feedback("output", "chain")
+            .schedule(Unroll::iterations(2)),
     )
 }
 
@@ -96,11 +133,21 @@ fn a_step_in_steady_state_takes_no_large_block_and_writes_weights_in_place() {
         let seen = Tensor::<i64>::zeros_of([8, 32]);
         let samples = (seen.clone(), seen);
         let block = TransformerBlock::decoder(4);
-        for block in [block, block.swiglu(48).rms_norm().rotary(1e4)] {
-            let mut model = texts(block);
+        let llama = block.swiglu(48).rms_norm().rotary(1e4);
+        for blocks in [&[block, llama][..], &[block; 14]] {
+            let mut model = texts(blocks);
             taken(&mut model, 3, &samples);
-            assert_eq!(taken(&mut model, 10, &samples), (0, 0), "{block:?}");
+            assert_eq!(taken(&mut model, 10, &samples), (0, 0), "{blocks:?}");
         }
+        let samples = (Tensor::ones([8, 600, 4]), Tensor::<i64>::zeros_of([8]));
+        let mut model = sequences();
+        taken(&mut model, 3, &samples);
+        assert_eq!(taken(&mut model, 10, &samples), (0, 0), "sequences");
+        let samples = (Tensor::ones([8, 16]), Tensor::<i64>::zeros_of([8]));
+        let mut model = deep(60);
+        assert!(model.params().len() > 300);
+        taken(&mut model, 3, &samples);
+        assert_eq!(taken(&mut model, 10, &samples), (0, 0), "deep");
     });
     assert!(
         alone.params().iter().all(|(_, p)| p.value.is_unshared()),

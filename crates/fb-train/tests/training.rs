@@ -386,6 +386,85 @@ fn threads_do_not_change_training() {
 }
 
 #[test]
+fn parametrised_weights_are_trained_saved_and_resumed() {
+    use fb_nn::parametrization::{SpectralNorm, WeightNorm};
+    const LOOP: &str = "feedback/output->hidden/weight";
+    let (x, y) = wine();
+    let model = |bound| {
+        let mut network = Sequential::input([13])
+            .layer("hidden", Dense::new(16).activation(Activation::Tanh))
+            .layer("output", Dense::new(3))
+            .feedback("output", "hidden")
+            .schedule(Unroll::iterations(3))
+            .seed(7)
+            .build()
+            .unwrap();
+        let params = network.params_mut();
+        params
+            .parametrize(LOOP, SpectralNorm::exactly(bound))
+            .unwrap();
+        params.parametrize("hidden/weight", WeightNorm).unwrap();
+        network
+            .compile(Adam::new(0.01), CrossEntropy, (Accuracy,))
+            .unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (file, path) = (
+        folder.path().join("wine.safetensors"),
+        folder.path().join("run"),
+    );
+    let options = |epochs| Fit::epochs(epochs).silent().checkpoint(&path);
+    let mut whole = model(0.5);
+    let start = whole.params().state_dict();
+    whole.fit((&x, &y), Fit::epochs(4).silent()).unwrap();
+    for (name, before) in &start {
+        assert_ne!(
+            *before,
+            whole.params().by_name(name).unwrap().value,
+            "{name}"
+        );
+    }
+    model(0.5).fit((&x, &y), options(2)).unwrap();
+    let mut resumed = model(0.5);
+    resumed.fit((&x, &y), options(4).resume()).unwrap();
+    assert_eq!(whole.params().state_dict(), resumed.params().state_dict());
+    let error = model(0.4).fit((&x, &y), options(6).resume()).unwrap_err();
+    let error = error
+        .to_string()
+        .replace(&path.display().to_string(), "run");
+    assert_eq!(
+        error,
+        "run is the checkpoint of another training\n  \
+         parametrizations[0].config.bound: expected 0.4, found 0.5\n  \
+         help: parametrize the weights as they were, in the same order, or remove the file to start anew"
+    );
+
+    whole.freeze("hidden/weight.magnitude").unwrap();
+    whole.save(&file).unwrap();
+    let loaded = Network::<f32>::load(&file).unwrap();
+    let listed: Vec<_> = loaded
+        .params()
+        .parametrizations()
+        .map(|(name, kind)| (name.to_owned(), kind.kind()))
+        .collect();
+    assert_eq!(
+        listed,
+        [
+            (LOOP.to_owned(), "SpectralNorm"),
+            ("hidden/weight".to_owned(), "WeightNorm")
+        ]
+    );
+    let frozen = |name| loaded.params().by_name(name).unwrap().is_frozen();
+    assert!(frozen("hidden/weight.magnitude") && !frozen("hidden/weight"));
+    let loaded = loaded.compile(Sgd::new(0.1), CrossEntropy, ()).unwrap();
+    assert_eq!(
+        loaded.predict(&x).unwrap(),
+        whole.predict(&x).unwrap(),
+        "bit for bit"
+    );
+}
+
+#[test]
 fn a_saved_model_predicts_the_same() {
     let (x, y) = wine();
     let folder = tempfile::tempdir().unwrap();

@@ -16,9 +16,10 @@ pub use fb_nn::layers::Activation::{
 };
 pub use fb_nn::layers::{
     AdaptiveAvgPool2d, AdaptiveMaxPool2d, Add, AvgPool1d, AvgPool2d, BatchNorm, Concat, Conv1d,
-    Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, DepthwiseConv2d, Dropout, Embedding,
-    FeedForward, Film, Flatten, GatedMix, GlobalAvgPool, GlobalMaxPool, GroupNorm, LayerNorm,
-    LearnedPositions, MaxPool1d, MaxPool2d, MultiHeadAttention, Multiply, Reshape, Residual,
+    Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, DepthwiseConv2d, Dropout, Elman, Embedding,
+    FeedForward, Film, Flatten, GatedMix, GlobalAvgPool, GlobalMaxPool, GroupNorm, Gru, LayerNorm,
+    LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MultiHeadAttention, Multiply, Recurrent, Reshape,
+    Residual,
     Resize, RmsNorm, SinusoidalPositions, Skip, TiedOutput, TransformerBlock,
     TransformerDecoderBlock,
 };

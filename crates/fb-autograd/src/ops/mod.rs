@@ -18,6 +18,7 @@ mod pad;
 mod permute;
 mod pooling;
 mod product;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;

@@ -8,12 +8,13 @@ mod recording;
 mod sweep;
 
 pub(crate) use node_ref::NodeRef;
+pub(crate) use recording::Recording;
 pub(crate) use sweep::Sweep;
 
 use crate::gradients::Gradients;
 use crate::var::Var;
 use fb_tensor::{Float, Tensor};
-use recording::{Nodes, Recording};
+use recording::Nodes;
 use std::fmt;
 use std::sync::Arc;
 
@@ -143,6 +144,47 @@ impl<F: Float> Tape<F> {
     pub fn clear(&self) {
         if let Some(tape) = &self.recording {
             tape.lock().clear();
+        }
+    }
+
+    /// A list of `len` places for variables, all empty: for whoever makes a leaf of each of many weights at every step.
+    ///
+    /// Given back with [`Tape::keep_list`] at the end of the step, the memory of up to two such lists is used again.
+    ///
+    /// ```
+    /// use fb_autograd::Tape;
+    /// use fb_tensor::Tensor;
+    /// let tape = Tape::new();
+    /// for _ in 0..3 {
+    ///     let mut leaves = tape.list(1000);
+    ///     leaves[7] = Some(tape.leaf(Tensor::from([1.0])));
+    ///     tape.keep_list(leaves);
+    ///     tape.clear();
+    /// }
+    /// ```
+    pub fn list(&self, len: usize) -> Vec<Option<Var<F>>> {
+        let mut list = Vec::new();
+        if let Some(tape) = &self.recording {
+            tape.keep(|spare| {
+                let larger = usize::from(spare.vars[1].capacity() > spare.vars[0].capacity());
+                list = std::mem::take(&mut spare.vars[larger]);
+            });
+        }
+        list.resize_with(len, || None);
+        list
+    }
+
+    /// Drops the variables of a list and keeps its memory for the next [`Tape::list`].
+    pub fn keep_list(&self, mut list: Vec<Option<Var<F>>>) {
+        list.clear();
+        if let Some(tape) = &self.recording {
+            tape.keep(|spare| {
+                let smaller = usize::from(spare.vars[1].capacity() < spare.vars[0].capacity());
+                let place = &mut spare.vars[smaller];
+                if place.capacity() < list.capacity() {
+                    *place = list;
+                }
+            });
         }
     }
 

@@ -1,13 +1,14 @@
 //! What is recorded, behind its lock.
 
 use super::{Node, Sweep};
-use crate::gradients::Gradients;
+use crate::gradients::{ByLeaf, Gradients};
+use crate::var::Var;
 use fb_tensor::{Float, Tensor};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// The shared part of a tape.
-pub(super) struct Recording<F: Float> {
+pub(crate) struct Recording<F: Float> {
     nodes: Mutex<Nodes<F>>,
     /// The address of the thread that is sweeping, or 0: a gradient function that used its own tape would wait for
     /// ever, and is told instead.
@@ -23,6 +24,14 @@ pub(super) struct Nodes<F: Float> {
     pub(super) generation: u64,
     /// Kept between sweeps so that small steps do not allocate.
     pub(super) scratch: Option<Sweep<F>>,
+    pub(super) spare: Spare<F>,
+}
+
+/// Empty lists whose memory the next step uses again.
+pub(super) struct Spare<F: Float> {
+    /// What [`Tape::list`](super::Tape::list) gives: one for leaves, one for constants.
+    pub(super) vars: [Vec<Option<Var<F>>>; 2],
+    pub(super) by_leaf: ByLeaf<F>,
 }
 
 impl<F: Float> Nodes<F> {
@@ -55,6 +64,10 @@ impl<F: Float> Recording<F> {
             leaves: 0,
             generation: new_generation(),
             scratch: None,
+            spare: Spare {
+                vars: [Vec::new(), Vec::new()],
+                by_leaf: ByLeaf::new(),
+            },
         };
         Self {
             nodes: Mutex::new(nodes),
@@ -84,19 +97,44 @@ impl<F: Float> Recording<F> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Hands the spare lists to `put`, unless somebody holds the lock, be it this thread: then what would be kept goes.
+    pub(super) fn keep(&self, put: impl FnOnce(&mut Spare<F>)) {
+        match self.nodes.try_lock() {
+            Ok(mut nodes) => put(&mut nodes.spare),
+            Err(TryLockError::Poisoned(poisoned)) => put(&mut poisoned.into_inner().spare),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    /// Drops what is left of gradients and keeps the memory of their list for the next sweep.
+    pub(crate) fn keep_gradients(&self, mut by_leaf: ByLeaf<F>) {
+        by_leaf.clear();
+        self.keep(|spare| {
+            if spare.by_leaf.capacity() < by_leaf.capacity() {
+                spare.by_leaf = by_leaf;
+            }
+        });
+    }
+
     /// The gradients of what `seed` adds, by every leaf.
     #[track_caller]
-    pub(super) fn gradients(&self, seed: impl FnOnce(&Nodes<F>, &mut Sweep<F>)) -> Gradients<F> {
+    pub(super) fn gradients(
+        self: &Arc<Self>,
+        seed: impl FnOnce(&Nodes<F>, &mut Sweep<F>),
+    ) -> Gradients<F> {
         let mut nodes = self.lock();
         let mut sweep = nodes.scratch.take().unwrap_or_default();
         sweep.prepare(nodes.list.len());
         seed(&nodes, &mut sweep);
         let sweeping = self.sweeping();
-        let leaves = sweep.leaves(&nodes.list, nodes.leaves);
+        let mut by_leaf = std::mem::take(&mut nodes.spare.by_leaf);
+        by_leaf.reserve(nodes.leaves);
+        sweep.leaves(&nodes.list, &mut by_leaf);
         drop(sweeping);
-        let gradients = Gradients::new(leaves, nodes.generation);
+        let generation = nodes.generation;
         nodes.scratch = Some(sweep);
-        gradients
+        drop(nodes);
+        Gradients::new(by_leaf, generation, Arc::downgrade(self))
     }
 
     /// The gradients of what `seed` adds, by each of the nodes that `wrt` names.

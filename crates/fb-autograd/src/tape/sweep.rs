@@ -1,6 +1,7 @@
 //! One walk back over the tape.
 
 use super::Node;
+use crate::gradients::ByLeaf;
 use fb_tensor::{Float, Shape, Tensor, sum_of_products};
 
 /// Gradients on their way from the outputs to the leaves.
@@ -123,14 +124,8 @@ impl<F: Float> Sweep<F> {
         Some(pending.multiply())
     }
 
-    /// Walks back over the nodes; returns the gradients of the leaves by falling index, contiguous. There are at most
-    /// `count` leaves.
-    pub(super) fn leaves(
-        &mut self,
-        nodes: &[Node<F>],
-        count: usize,
-    ) -> Vec<(u32, Option<Tensor<F>>)> {
-        let mut leaves = Vec::with_capacity(count);
+    /// Walks back over the nodes; appends the gradients of the leaves to `leaves` by falling index, contiguous.
+    pub(super) fn leaves(&mut self, nodes: &[Node<F>], leaves: &mut ByLeaf<F>) {
         for (index, node) in nodes.iter().enumerate().rev() {
             let Some(gradient) = self.collect(index) else {
                 continue;
@@ -143,7 +138,6 @@ impl<F: Float> Sweep<F> {
                 Node::Op(op) => op.backward(gradient, self),
             }
         }
-        leaves
     }
 
     /// Walks back over the nodes as far as `wrt` reaches; returns the gradients of those.

@@ -2,7 +2,8 @@
 
 use super::{Row, between, normal, row};
 use fb_autograd::Var;
-use fb_tensor::{Attention, Tensor};
+use fb_tensor::random::Key;
+use fb_tensor::{Attention, AttentionDropout, Tensor};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = attention();
@@ -25,6 +26,10 @@ fn attention() -> Vec<Row> {
     let plain = Attention::<f64>::new;
     // Each query sees something here; one sees nothing with the next mask.
     let allowed = Tensor::from_fn([2, 1, 4, 5], |at| (at[2] + at[3] + at[0]) % 3 > 0);
+    let dropout = |batch: usize| {
+        let rows = (0..batch).map(|row| row as u64);
+        AttentionDropout::new(0.4, Key::new(1).fold("weights"), 2, rows)
+    };
     let blind = Tensor::from_fn([4, 1], |at| at[0] != 2);
     let added = Tensor::from_fn([2, 4, 5], |at| match (at[0] + 2 * at[1] + at[2]) % 4 {
         0 => f64::NEG_INFINITY,
@@ -81,6 +86,16 @@ fn attention() -> Vec<Row> {
             "attention, added, causal",
             operands(2, 2, 4, 5),
             with(plain().causal().bias(added)),
+        ),
+        row(
+            "attention, dropout",
+            operands(2, 1, 4, 5),
+            with(plain().causal().dropout(dropout(2))),
+        ),
+        row(
+            "attention, dropout over two tiles",
+            operands(1, 1, 2, 131),
+            with(plain().dropout(dropout(2))),
         ),
         row(
             "attention over two tiles",

@@ -10,6 +10,7 @@ mod elementwise;
 mod images;
 mod losses;
 mod norms;
+mod recurrent;
 mod structure;
 mod views;
 
@@ -107,6 +108,7 @@ fn all_rows() -> Vec<Row> {
     rows.extend(attention::rows());
     rows.extend(norms::rows());
     rows.extend(images::rows());
+    rows.extend(recurrent::rows());
     rows
 }
 
@@ -148,4 +150,9 @@ fn normalisations() {
 #[test]
 fn operations_on_images_and_series() {
     images::rows().iter().for_each(Row::check);
+}
+
+#[test]
+fn recurrent_cells() {
+    recurrent::rows().iter().for_each(Row::check);
 }

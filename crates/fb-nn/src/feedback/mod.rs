@@ -13,6 +13,7 @@
 //! What does not depend on `k` is computed once; that changes no result.
 
 mod declaration;
+pub mod gradcheck;
 pub mod gradient;
 mod graph;
 pub mod network;

@@ -40,6 +40,8 @@ use std::sync::Arc;
 pub struct State<F: Float = f32> {
     registers: Vec<Register<F>>,
     layout: Arc<Layout>,
+    /// How many ticks led to it: part of the position of what is drawn at the next one.
+    ticks: usize,
 }
 
 /// What the registers of a network are for.
@@ -70,7 +72,22 @@ impl<F: Float> State<F> {
             .iter()
             .map(|register| VecDeque::with_capacity(register.depth))
             .collect();
-        Self { registers, layout }
+        Self {
+            registers,
+            layout,
+            ticks: 0,
+        }
+    }
+
+    /// How many ticks led to it, those of loops inside steps among them. What the next tick draws at random depends on it, so
+    /// that a run in pieces is the run as a whole.
+    pub fn ticks(&self) -> usize {
+        self.ticks
+    }
+
+    /// Notes that a tick has passed.
+    pub(super) fn advance(&mut self) {
+        self.ticks += 1;
     }
 
     /// What the edge's source gave so many ticks ago, if it has.
@@ -114,7 +131,6 @@ impl<F: Float> State<F> {
     ///
     /// # Panics
     /// If there are not as many.
-    #[must_use]
     pub fn with_values(&self, values: impl IntoIterator<Item = Var<F>>) -> Self {
         let mut values = values.into_iter();
         let registers = self
@@ -131,6 +147,7 @@ impl<F: Float> State<F> {
         Self {
             registers,
             layout: self.layout.clone(),
+            ticks: self.ticks,
         }
     }
 
@@ -173,7 +190,9 @@ impl<F: Float> State<F> {
     /// [`Network::initial_state`](crate::Network::initial_state) gives.
     ///
     /// # Errors
-    /// The states are of different networks or batches, or the mask has another length.
+    /// The states are of different networks or batches, the mask has another length, or `fresh` has no value for an edge that
+    /// carries one: an edge that starts from a [first sweep](crate::feedback::topology::Initial::FirstSweep) starts from the
+    /// input, so that `fresh` is then the state of rows that have had theirs.
     pub fn reset_rows(&self, mask: &Tensor<bool>, fresh: &Self) -> Result<Self> {
         let rows = fresh.rows().unwrap_or(mask.len());
         fresh.check(&self.layout, Some(mask.len()))?;
@@ -197,6 +216,15 @@ impl<F: Float> State<F> {
             .zip(&fresh.registers)
             .zip(&self.layout.registers)
         {
+            if new.is_empty() && !register.is_empty() {
+                return Err(Error::Data {
+                    place: format!("State::reset_rows of {:?}", layout.name),
+                    expected: "a value to start from".to_owned(),
+                    found: "none, as it starts from a first sweep over its input".to_owned(),
+                    help: "start these samples in a run of their own, or give the edge another .initial(…)"
+                        .to_owned(),
+                });
+            }
             for position in 0..new.len() {
                 let new = &new[position];
                 let mut extents = vec![1; layout.shape.len() + 1];

@@ -1,7 +1,9 @@
 //! Start values of parameters.
 
 mod fan;
+mod gates;
 mod orthogonal;
+mod reservoir;
 
 use crate::error::{Error, Result};
 use fan::Fans;
@@ -119,13 +121,73 @@ pub enum Initializer {
         /// Factor on the matrix.
         gain: f64,
     },
-    /// `gain` on the diagonal of a matrix, 0 elsewhere.
+    /// `gain` on the diagonal of a matrix, 0 elsewhere: a loop of rectifiers through it (IRNN) keeps its state at first, and
+    /// with a gain below 1 forgets it slowly.
     ///
     /// # References
-    /// Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of rectified linear units", 2015.
+    /// Q. Le, N. Jaitly, G. Hinton, "A simple way to initialize recurrent networks of rectified linear units", 2015,
+    /// section 3.
     Identity {
         /// Factor on the matrix.
         gain: f64,
+    },
+    /// The biases of `gates` gates, one after the other, as a fused layer of gates has them: 1 for the forget gate, 0 for
+    /// the others, so that a fresh cell remembers. `[i f g o]` is 4 gates with gate 1 to forget.
+    ///
+    /// # References
+    /// R. Jozefowicz, W. Zaremba, I. Sutskever, "An empirical exploration of recurrent network architectures", ICML 2015,
+    /// section 5; the advice is of F. Gers, J. Schmidhuber, F. Cummins, "Learning to forget", 2000.
+    UnitForget {
+        /// Into how many parts of the same size the vector is cut.
+        gates: usize,
+        /// Which of them forgets, from 0.
+        forget: usize,
+    },
+    /// The biases of `gates` gates, as [`Initializer::UnitForget`] has them, for lags of up to `longest` steps:
+    /// `ln U(1, longest − 1)` for the gate that forgets, so that the cells' memories reach between 2 and `longest` steps, the
+    /// same with the other sign for the gate that writes, if there is one, and 0 for the others.
+    ///
+    /// # References
+    /// C. Tallec, Y. Ollivier, "Can recurrent neural networks warp time?", ICLR 2018, section 2 (equation 16).
+    Chrono {
+        /// The longest lag that is looked for, in steps: more than 2.
+        longest: f64,
+        /// Into how many parts of the same size the vector is cut.
+        gates: usize,
+        /// Which of them forgets, from 0: the one by which the state is multiplied.
+        forget: usize,
+        /// Which of them writes.
+        input: Option<usize>,
+    },
+    /// A random square matrix for the state of an echo-state network: each number is other than 0 with probability
+    /// `density`, drawn from `U(−1, 1)` then, and the whole is scaled so that its spectral radius, the size of its largest
+    /// eigenvalue, real or not, is `radius`, to about 10⁻⁴ of it.
+    ///
+    /// Below 1 the state forgets its start in practice; tasks with long memories want a radius near 1, or above it where
+    /// strong inputs keep the state small. The radius is found from powers of the matrix, which takes 15 products `n × n`.
+    ///
+    /// # References
+    /// H. Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks", GMD report 148, 2001;
+    /// M. Lukoševičius, "A practical guide to applying echo state networks", 2012, section 3.2.
+    SpectralRadius {
+        /// The size of the largest eigenvalue.
+        radius: f64,
+        /// The share of numbers that are not 0, above 0 and up to 1.
+        density: f64,
+    },
+    /// Random weights with a gain of at most `norm`: for feedback edges, whose gains multiply around the loop. Where their
+    /// product is below 1, and the functions between have slopes of at most 1, a fresh loop has one fixed point and reaches it.
+    ///
+    /// `N(0, 1)`, scaled so that the largest singular value of a matrix `[in, out]` is `norm`; those of a kernel
+    /// `[…, in, out]` at all its positions together have that sum, which bounds the convolution as an operator on maps of
+    /// any size, stride and padding with zeros.
+    ///
+    /// # References
+    /// G. Zames, "On the input-output stability of time-varying nonlinear feedback systems", part I, 1966 (the small-gain
+    /// theorem).
+    SmallGain {
+        /// The bound on the gain.
+        norm: f64,
     },
 }
 
@@ -170,6 +232,47 @@ impl Initializer {
         Self::Identity { gain: 1.0 }
     }
 
+    /// [`Initializer::UnitForget`] for gates in the order `[i f g o]`.
+    pub const fn unit_forget() -> Self {
+        Self::UnitForget {
+            gates: 4,
+            forget: 1,
+        }
+    }
+
+    /// [`Initializer::Chrono`] for gates in the order `[i f g o]`.
+    ///
+    /// ```
+    /// use fb_nn::init::Initializer;
+    /// use fb_tensor::{Tensor, random::Key};
+    /// let bias: Tensor = Initializer::chrono(100.0).sample([4 * 8].into(), &mut Key::new(1).rng())?;
+    /// let (write, forget) = (bias.slice(0, 0..8), bias.slice(0, 8..16));
+    /// assert_eq!(write, -&forget);
+    /// assert!(forget.max() <= 99.0_f32.ln());
+    /// # Ok::<(), fb_nn::Error>(())
+    /// ```
+    pub const fn chrono(longest: f64) -> Self {
+        Self::Chrono {
+            longest,
+            gates: 4,
+            forget: 1,
+            input: Some(0),
+        }
+    }
+
+    /// [`Initializer::SpectralRadius`] with a tenth of the numbers other than 0.
+    pub const fn spectral_radius(radius: f64) -> Self {
+        Self::SpectralRadius {
+            radius,
+            density: 0.1,
+        }
+    }
+
+    /// [`Initializer::SmallGain`].
+    pub const fn small_gain(norm: f64) -> Self {
+        Self::SmallGain { norm }
+    }
+
     /// The name, for messages.
     fn name(&self) -> &'static str {
         match self {
@@ -186,6 +289,10 @@ impl Initializer {
             Self::LecunNormal { .. } => "LeCun normal",
             Self::Orthogonal { .. } => "orthogonal",
             Self::Identity { .. } => "identity",
+            Self::UnitForget { .. } => "unit forget",
+            Self::Chrono { .. } => "chrono",
+            Self::SpectralRadius { .. } => "spectral radius",
+            Self::SmallGain { .. } => "small gain",
         }
     }
 
@@ -227,7 +334,42 @@ impl Initializer {
                 "a finite gain above 0",
                 gain,
             ),
+            Self::UnitForget { gates, forget } => self.check_gates(gates, &[forget]),
+            Self::Chrono {
+                longest,
+                gates,
+                forget,
+                input,
+            } => {
+                let valid = longest > 2.0 && longest.is_finite();
+                self.require(valid, "a finite longest lag above 2", longest)?;
+                match input {
+                    Some(input) => self.check_gates(gates, &[forget, input]),
+                    None => self.check_gates(gates, &[forget]),
+                }
+            }
+            Self::SpectralRadius { radius, density } => {
+                let valid = radius > 0.0 && radius.is_finite();
+                self.require(valid, "a finite radius above 0", radius)?;
+                let valid = density > 0.0 && density <= 1.0;
+                self.require(valid, "a density above 0 and up to 1", density)
+            }
+            Self::SmallGain { norm } => self.require(
+                norm > 0.0 && norm.is_finite(),
+                "a finite norm above 0",
+                norm,
+            ),
         }
+    }
+
+    /// Whether the gates that have a meaning are among those that there are, each once.
+    fn check_gates(&self, gates: usize, named: &[usize]) -> Result<()> {
+        let valid = named.iter().all(|gate| *gate < gates) && named.first() != named.get(1);
+        self.require(
+            valid,
+            "gates of its own for each meaning, counted from 0",
+            format!("{named:?} of {gates}"),
+        )
     }
 
     /// Draws a value of the given shape.
@@ -268,7 +410,50 @@ impl Initializer {
                 let gain = F::from_f64(gain);
                 Tensor::from_fn(shape, |at| F::select(at[0] == at[1], gain, F::ZERO))
             }
+            Self::UnitForget { gates, forget } => {
+                self.require_gates(gates, shape)?;
+                gates::unit_forget(shape, gates, forget)
+            }
+            Self::Chrono {
+                longest,
+                gates,
+                forget,
+                input,
+            } => {
+                self.require_gates(gates, shape)?;
+                gates::chrono(shape, longest, [gates, forget, input.unwrap_or(gates)], rng)
+            }
+            Self::SpectralRadius { radius, density } => {
+                let square = matches!(*shape, [n, columns] if n == columns);
+                self.require(square, "a square matrix", shape)?;
+                match reservoir::scaled_to_radius(shape[0], radius, density, rng) {
+                    Some(matrix) => matrix.cast(),
+                    None => {
+                        let wanted = "a density that leaves a loop through the matrix";
+                        return self
+                            .require(false, wanted, density)
+                            .map(|()| Tensor::zeros_of(shape));
+                    }
+                }
+            }
+            Self::SmallGain { norm } => {
+                self.require(
+                    shape.len() >= 2,
+                    "a matrix [in, out] or a kernel [..., in, out]",
+                    shape,
+                )?;
+                reservoir::scaled_to_gain(shape, norm, rng).cast()
+            }
         })
+    }
+
+    fn require_gates(&self, gates: usize, shape: Shape) -> Result<()> {
+        let fits = shape.len() == 1 && shape[0].is_multiple_of(gates);
+        self.require(
+            fits,
+            &format!("a vector [{gates} gates times units]"),
+            shape,
+        )
     }
 
     fn require(&self, valid: bool, expected: &str, found: impl ToString) -> Result<()> {

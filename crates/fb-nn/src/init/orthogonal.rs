@@ -1,5 +1,6 @@
 //! Random matrices with orthonormal columns or rows.
 
+use crate::spectrum::dot;
 use fb_tensor::random::Rng;
 use fb_tensor::{Float, Shape, Tensor};
 
@@ -49,22 +50,4 @@ fn orthonormal(count: usize, length: usize, rng: &mut Rng) -> Vec<f64> {
         }
     }
     basis
-}
-
-/// The scalar product, in eight partial sums so that it is not one long chain of additions.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a
-        .remainder()
-        .iter()
-        .zip(b.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (a, b) in a.zip(b) {
-        for (sum, (x, y)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum::<f64>() + rest
 }

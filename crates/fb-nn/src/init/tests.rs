@@ -153,6 +153,93 @@ fn identities_may_be_rectangular() {
     );
 }
 
+/// The size of the largest eigenvalue, from `‖Aᵐ‖^(1/m)` at a very high power.
+fn radius(a: &Tensor<f64>) -> f64 {
+    let (mut power, mut log) = (a.clone(), 0.0);
+    for k in 0..26 {
+        let size = power.norm();
+        log += size.ln() / 2.0_f64.powi(k);
+        power = power * (1.0 / size);
+        power = power.matmul(&power);
+    }
+    log.exp()
+}
+
+#[test]
+fn reservoirs_have_their_radius_and_density() {
+    for (n, want, density) in [
+        (1, 0.9, 1.0),
+        (7, 1.25, 0.5),
+        (60, 0.95, 0.1),
+        (150, 1.1, 1.0),
+    ] {
+        let init = Initializer::SpectralRadius {
+            radius: want,
+            density,
+        };
+        let a = draw(init, [n, n]);
+        let found = radius(&a);
+        assert!((found / want - 1.0).abs() < 1e-3, "{n}: {found}");
+        let share = a.iter().filter(|x| *x != 0.0).count() as f64 / (n * n) as f64;
+        let noise = (density * (1.0 - density) / (n * n) as f64).sqrt();
+        assert!((share - density).abs() <= 4.0 * noise, "{n}: {share}");
+    }
+    let single: Tensor<f32> = Initializer::spectral_radius(0.9)
+        .sample([50, 50].into(), &mut Key::new(3).rng())
+        .unwrap();
+    assert!((radius(&single.to_f64()) / 0.9 - 1.0).abs() < 1e-3);
+}
+
+#[test]
+fn small_gains_are_bounds() {
+    let squared = |a: &Tensor<f64>| radius(&a.transpose().matmul(a));
+    for (rows, columns) in [(1, 1), (6, 6), (20, 5), (3, 40)] {
+        let found = squared(&draw(Initializer::small_gain(0.7), [rows, columns])).sqrt();
+        assert!(
+            (found / 0.7 - 1.0).abs() < 1e-6,
+            "{rows} x {columns}: {found}"
+        );
+    }
+    let kernel = draw(Initializer::small_gain(0.7), [3, 2, 4, 5]).reshape([6, 4, 5]);
+    let sum: f64 = (0..6)
+        .map(|at| squared(&kernel.index_axis(0, at)).sqrt())
+        .sum();
+    assert!((sum / 0.7 - 1.0).abs() < 1e-6, "{sum}");
+}
+
+#[test]
+fn gates_have_their_parts_of_the_vector() {
+    let ones = draw(Initializer::unit_forget(), [12]).to_vec();
+    let want: Vec<f64> = (0..12).map(|i| f64::from(u8::from(i / 3 == 1))).collect();
+    assert_eq!(ones, want);
+    let alone = Initializer::UnitForget {
+        gates: 1,
+        forget: 0,
+    };
+    assert_eq!(draw(alone, [2]).to_vec(), [1.0, 1.0]);
+    assert_eq!(draw(Initializer::unit_forget(), [0]).dims(), [0]);
+
+    let longest = 200.0;
+    let bias = draw(Initializer::chrono(longest), [4 * 500]);
+    let (write, forget) = (bias.slice(0, 0..500), bias.slice(0, 500..1000));
+    assert_eq!(write.to_vec(), (-&forget).to_vec());
+    assert!(bias.slice(0, 1000..2000).iter().all(|x| x == 0.0));
+    // The lags eᵇ are spread evenly over 1 to 199.
+    let lags: Vec<f64> = forget.iter().map(f64::exp).collect();
+    assert!(lags.iter().all(|lag| (1.0..=199.0).contains(lag)));
+    let mean = lags.iter().sum::<f64>() / 500.0;
+    assert!((mean - 100.0).abs() < 4.0 * 198.0 / 12.0_f64.sqrt() / 500.0_f64.sqrt());
+    // A gated unit's update gate writes where it does not forget: one gate.
+    let update = Initializer::Chrono {
+        longest,
+        gates: 3,
+        forget: 2,
+        input: None,
+    };
+    let bias = draw(update, [6]);
+    assert!(bias.slice(0, 0..4).iter().all(|x| x == 0.0) && bias.slice(0, 4..6).min() > 0.0);
+}
+
 #[test]
 fn constants_and_nothing() {
     assert_eq!(draw(Initializer::Constant(0.5), [3]).to_vec(), [0.5; 3]);
@@ -161,6 +248,7 @@ fn constants_and_nothing() {
         Initializer::glorot_uniform(),
         Initializer::he_normal(),
         Initializer::orthogonal(),
+        Initializer::small_gain(1.0),
     ] {
         assert_eq!(draw(init, [0, 4]).dims(), [0, 4]);
         assert_eq!(draw(init, [4, 0]).dims(), [4, 0]);
@@ -257,6 +345,48 @@ fn numbers_outside_their_domain_are_errors() {
             Initializer::HeUniform { gain: 0.0 },
             "He uniform initializer: expected a finite gain above 0, found 0",
         ),
+        (
+            Initializer::chrono(2.0),
+            "chrono initializer: expected a finite longest lag above 2, found 2",
+        ),
+        (
+            Initializer::UnitForget {
+                gates: 3,
+                forget: 3,
+            },
+            "unit forget initializer: expected gates of its own for each meaning, counted from 0, found [3] of 3",
+        ),
+        (
+            Initializer::Chrono {
+                longest: 9.0,
+                gates: 2,
+                forget: 1,
+                input: Some(1),
+            },
+            "chrono initializer: expected gates of its own for each meaning, counted from 0, found [1, 1] of 2",
+        ),
+        (
+            Initializer::spectral_radius(f64::NAN),
+            "spectral radius initializer: expected a finite radius above 0, found NaN",
+        ),
+        (
+            Initializer::SpectralRadius {
+                radius: 1.0,
+                density: 0.0,
+            },
+            "spectral radius initializer: expected a density above 0 and up to 1, found 0",
+        ),
+        (
+            Initializer::SpectralRadius {
+                radius: 1.0,
+                density: 1e-9,
+            },
+            "spectral radius initializer: expected a density that leaves a loop through the matrix, found 0.000000001",
+        ),
+        (
+            Initializer::small_gain(0.0),
+            "small gain initializer: expected a finite norm above 0, found 0",
+        ),
     ] {
         assert_eq!(error(init, &[2, 2]), want);
     }
@@ -268,6 +398,14 @@ fn numbers_outside_their_domain_are_errors() {
         error(Initializer::identity(), &[2, 2, 2]),
         "identity initializer: expected a matrix [in, out], found [2, 2, 2]"
     );
+    assert_eq!(
+        error(Initializer::spectral_radius(1.0), &[2, 3]),
+        "spectral radius initializer: expected a square matrix, found [2, 3]"
+    );
+    assert_eq!(
+        error(Initializer::unit_forget(), &[6]),
+        "unit forget initializer: expected a vector [4 gates times units], found [6]"
+    );
 }
 
 #[test]
@@ -276,6 +414,8 @@ fn initializers_survive_serialisation() {
         Initializer::Zeros,
         Initializer::Constant(0.25),
         Initializer::Orthogonal { gain: 0.9 },
+        Initializer::chrono(40.0),
+        Initializer::spectral_radius(1.25),
     ] {
         let json = serde_json::to_value(init).unwrap();
         assert_eq!(serde_json::from_value::<Initializer>(json).unwrap(), init);

@@ -1,11 +1,10 @@
 //! The average of the numbers under a window.
 
-use super::axes::{self, Axes};
-use super::misfit;
+use super::axes::Axes;
+use super::pooling;
 use crate::error::Result;
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, simple};
-use fb_autograd::Var;
-use fb_tensor::{Float, Padding, PoolOptions, Shape};
+use crate::module::{Built, Layer, Scope, Spec};
+use fb_tensor::{Float, Padding, PoolOptions};
 use serde::{Deserialize, Serialize};
 
 /// The average of each channel under a window that moves over `D` axes: [`AvgPool1d`] over time, [`AvgPool2d`] over
@@ -65,37 +64,13 @@ impl<const D: usize> AvgPool<D> {
     pub fn count_padding(self, count: bool) -> Self {
         Self(self.0.count_include_pad(count))
     }
-
-    fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
-    where
-        Var<F>: Axes<F, D>,
-    {
-        let (input, _) = axes::input::<F, D>(scope, kind, inputs)?;
-        let output = axes::output(
-            scope,
-            kind,
-            input,
-            "a window, stride and padding that fit",
-            "a smaller window, or a padding",
-            |none| Var::try_pool(none, &self.0),
-        )?;
-        Ok(Built {
-            module: simple(AvgPoolModule {
-                options: self.0,
-                input,
-            }),
-            output: Spec::float(output),
-            sum: None,
-            description: format!("{kind} {}", axes::extents(&self.0.window)),
-        })
-    }
 }
 
 impl Layer for AvgPool<1> {
     const KIND: &'static str = "AvgPool1d";
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
-        self.build_as(scope, Self::KIND, inputs)
+        pooling::build(scope, Self::KIND, inputs, self.0, Axes::avg_pool)
     }
 }
 
@@ -103,23 +78,7 @@ impl Layer for AvgPool<2> {
     const KIND: &'static str = "AvgPool2d";
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
-        self.build_as(scope, Self::KIND, inputs)
-    }
-}
-
-#[derive(Debug)]
-struct AvgPoolModule<const D: usize> {
-    options: PoolOptions<D>,
-    input: Shape,
-}
-
-impl<F: Float, const D: usize> SimpleModule<F> for AvgPoolModule<D>
-where
-    Var<F>: Axes<F, D>,
-{
-    fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        misfit::whole(cx, x, &self.input)?;
-        Ok(x.avg_pool(&self.options))
+        pooling::build(scope, Self::KIND, inputs, self.0, Axes::avg_pool)
     }
 }
 

@@ -145,6 +145,11 @@ impl<const D: usize> Conv<D> {
         Self { filters, ..self }
     }
 
+    /// How many groups there are.
+    pub(super) fn group_count(&self) -> usize {
+        self.options.groups
+    }
+
     /// The same filters for each of so many channels, which are groups of their own.
     pub(super) fn of_each_channel(mut self, channels: usize) -> Self {
         self.options.groups = channels;

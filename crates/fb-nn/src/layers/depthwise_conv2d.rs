@@ -100,6 +100,14 @@ impl Layer for DepthwiseConv2d {
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         let (_, channels) = axes::input::<F, 2>(scope, Self::KIND, inputs)?;
+        if self.0.group_count() != 1 {
+            return Err(scope.error(
+                Self::KIND,
+                "1 group in its options",
+                self.0.group_count().to_string(),
+                "each channel becomes a group when it is built; for other groups use Conv2d",
+            ));
+        }
         self.0
             .of_each_channel(channels)
             .build_as(scope, Self::KIND, inputs)

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::module::{Built, Context, Layer, Mode, Scope, SimpleModule, Spec, Streaming, simple};
 use fb_autograd::Var;
-use fb_tensor::{Float, Tensor};
+use fb_tensor::{Float, Shape, Tensor};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,7 @@ impl<F: Float> SimpleModule<F> for DropoutModule {
                 help: String::new(),
             });
         };
-        Ok(x * &Var::constant(self.mask(cx, x, x.tensor().len() / batch)))
+        Ok(x * &Var::constant(self.mask(cx, *x.shape(), x.tensor().len() / batch)))
     }
 
     fn streaming(&self) -> Streaming<'_, F> {
@@ -106,13 +106,18 @@ impl<F: Float> SimpleModule<F> for DropoutModule {
 }
 
 impl DropoutModule {
-    /// What each element is multiplied by: 0 or `1 / (1 − rate)`.
-    fn mask<F: Float>(&self, cx: &Context<'_, F>, x: &Var<F>, features: usize) -> Tensor<F> {
+    /// What each element of a batch with so many elements a row is multiplied by: 0 or `1 / (1 − rate)`.
+    pub(super) fn mask<F: Float>(
+        &self,
+        cx: &Context<'_, F>,
+        shape: Shape,
+        features: usize,
+    ) -> Tensor<F> {
         let (key, step) = (cx.key(), cx.step());
         let kept = F::from_f64(1.0 / (1.0 - self.rate));
         // An element is silenced if 32 random bits, read as a number, lie below the same share of all such numbers.
         let threshold = (self.rate * (1_u64 << 32) as f64).round() as u64;
-        Tensor::filled_by(*x.shape(), |out| {
+        Tensor::filled_by(shape, |out| {
             for (row, values) in out.chunks_exact_mut(features).enumerate() {
                 let mut rng = key.at(step, cx.row(row));
                 for value in values {

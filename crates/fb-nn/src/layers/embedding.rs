@@ -83,6 +83,9 @@ impl Embedding {
     }
 }
 
+/// What the table is shared as with layers that score the vocabulary.
+pub(super) const TABLE: &str = "embedding";
+
 impl Layer for Embedding {
     const KIND: &'static str = "Embedding";
 
@@ -110,6 +113,7 @@ impl Layer for Embedding {
         let output = Spec::float(Shape::try_new(&output)?);
         let table = Shape::try_new(&[vocabulary, width])?;
         let weight = scope.param("weight", table, &self.weight_init, Role::Weight)?;
+        scope.share(weight, TABLE);
         if let Some(token) = self.padding {
             scope.value_mut(weight).make_mut()[token * width..][..width].fill(F::ZERO);
         }

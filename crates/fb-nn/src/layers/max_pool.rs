@@ -1,11 +1,10 @@
 //! The largest number under a window.
 
-use super::axes::{self, Axes};
-use super::misfit;
+use super::axes::Axes;
+use super::pooling;
 use crate::error::Result;
-use crate::module::{Built, Context, Layer, Scope, SimpleModule, Spec, simple};
-use fb_autograd::Var;
-use fb_tensor::{Float, Padding, PoolOptions, Shape};
+use crate::module::{Built, Layer, Scope, Spec};
+use fb_tensor::{Float, Padding, PoolOptions};
 use serde::{Deserialize, Serialize};
 
 /// The largest number of each channel under a window that moves over `D` axes: [`MaxPool1d`] over time, [`MaxPool2d`] over
@@ -27,13 +26,17 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
-    transparent,
+    deny_unknown_fields,
     bound(
         serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
         deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
     )
 )]
-pub struct MaxPool<const D: usize>(PoolOptions<D>);
+pub struct MaxPool<const D: usize> {
+    window: [usize; D],
+    stride: [usize; D],
+    padding: Padding<D>,
+}
 
 /// The largest number under a window that moves over time.
 pub type MaxPool1d = MaxPool<1>;
@@ -44,43 +47,29 @@ pub type MaxPool2d = MaxPool<2>;
 impl<const D: usize> MaxPool<D> {
     /// Windows of this size, side by side.
     pub fn new(window: [usize; D]) -> Self {
-        Self(PoolOptions::new(window))
+        Self {
+            window,
+            stride: window,
+            padding: Padding::Valid,
+        }
     }
 
     /// How far the window moves from one output to the next.
     #[must_use]
     pub fn stride(self, stride: [usize; D]) -> Self {
-        Self(self.0.stride(stride))
+        Self { stride, ..self }
     }
 
     /// How far the window may leave the input.
     #[must_use]
     pub fn padding(self, padding: Padding<D>) -> Self {
-        Self(self.0.padding(padding))
+        Self { padding, ..self }
     }
 
-    fn build_as<F: Float>(&self, scope: &Scope<F>, kind: &str, inputs: &[Spec]) -> Result<Built<F>>
-    where
-        Var<F>: Axes<F, D>,
-    {
-        let (input, _) = axes::input::<F, D>(scope, kind, inputs)?;
-        let output = axes::output(
-            scope,
-            kind,
-            input,
-            "a window, stride and padding that fit",
-            "a smaller window, or a padding",
-            |none| Var::try_pool(none, &self.0),
-        )?;
-        Ok(Built {
-            module: simple(MaxPoolModule {
-                options: self.0,
-                input,
-            }),
-            output: Spec::float(output),
-            sum: None,
-            description: format!("{kind} {}", axes::extents(&self.0.window)),
-        })
+    fn options(&self) -> PoolOptions<D> {
+        PoolOptions::new(self.window)
+            .stride(self.stride)
+            .padding(self.padding)
     }
 }
 
@@ -88,7 +77,7 @@ impl Layer for MaxPool<1> {
     const KIND: &'static str = "MaxPool1d";
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
-        self.build_as(scope, Self::KIND, inputs)
+        pooling::build(scope, Self::KIND, inputs, self.options(), Axes::max_pool)
     }
 }
 
@@ -96,23 +85,7 @@ impl Layer for MaxPool<2> {
     const KIND: &'static str = "MaxPool2d";
 
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
-        self.build_as(scope, Self::KIND, inputs)
-    }
-}
-
-#[derive(Debug)]
-struct MaxPoolModule<const D: usize> {
-    options: PoolOptions<D>,
-    input: Shape,
-}
-
-impl<F: Float, const D: usize> SimpleModule<F> for MaxPoolModule<D>
-where
-    Var<F>: Axes<F, D>,
-{
-    fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
-        misfit::whole(cx, x, &self.input)?;
-        Ok(x.max_pool(&self.options))
+        pooling::build(scope, Self::KIND, inputs, self.options(), Axes::max_pool)
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! | for | layers |
 //! |---|---|
-//! | feature vectors | [`Dense`], [`FeedForward`], [`Activation`], [`Dropout`] |
+//! | feature vectors | [`Dense`], [`FeedForward`], [`Activation`], [`Dropout`], [`Leaky`] |
 //! | images and series | [`Conv1d`], [`Conv2d`], [`ConvTranspose1d`], [`ConvTranspose2d`], [`DepthwiseConv2d`] |
 //! | fewer or more positions | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveAvgPool2d`], [`AdaptiveMaxPool2d`], [`GlobalAvgPool`], [`GlobalMaxPool`], [`Resize`] |
 //! | norms | [`BatchNorm`], [`LayerNorm`], [`RmsNorm`], [`GroupNorm`] |
 //! | shapes | [`Flatten`], [`Reshape`] |
 //! | tokens and positions | [`Embedding`], [`TiedOutput`], [`LearnedPositions`], [`SinusoidalPositions`] |
-//! | sequences | [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
+//! | sequences | [`Recurrent`] over [`LstmCell`], [`GruCell`], [`MinGruCell`], [`ElmanCell`] ([`Lstm`], [`Gru`], [`Elman`]), [`MultiHeadAttention`], [`TransformerBlock`], [`TransformerDecoderBlock`] |
 //! | layers around layers | [`Residual`], [`Skip`] |
 //! | several values together | [`Add`], [`Multiply`], [`Concat`], [`GatedMix`], [`Film`] |
 
@@ -28,13 +28,17 @@ mod feed_forward;
 mod flatten;
 mod global_pool;
 mod group_norm;
+mod growing;
 mod layer_norm;
+mod leaky;
 mod max_pool;
 mod merge;
 mod misfit;
 mod norm;
+mod pooling;
 mod positions;
 mod projection;
+mod recurrent;
 mod reshape;
 mod residual;
 mod resize;
@@ -59,9 +63,13 @@ pub use flatten::Flatten;
 pub use global_pool::{GlobalAvgPool, GlobalMaxPool};
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
+pub use leaky::Leaky;
 pub use max_pool::{MaxPool, MaxPool1d, MaxPool2d};
 pub use merge::{Add, Concat, Film, GatedMix, Multiply};
 pub use positions::{LearnedPositions, SinusoidalPositions};
+pub use recurrent::{
+    Elman, ElmanCell, Gru, GruCell, Lstm, LstmCell, MinGruCell, Recurrent, RecurrentModule,
+};
 pub use reshape::Reshape;
 pub use residual::Residual;
 pub use resize::Resize;
@@ -99,11 +107,13 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<GlobalMaxPool>()
         .register_layer::<GroupNorm>()
         .register_layer::<LayerNorm>()
+        .register_layer::<Leaky>()
         .register_layer::<LearnedPositions>()
         .register_layer::<MaxPool1d>()
         .register_layer::<MaxPool2d>()
         .register_layer::<MultiHeadAttention>()
         .register_layer::<Multiply>()
+        .register_layer::<Recurrent>()
         .register_layer::<Reshape>()
         .register_layer::<Residual>()
         .register_layer::<Resize>()
@@ -112,5 +122,9 @@ pub(crate) fn register(registry: &mut Registry) {
         .register_layer::<Skip>()
         .register_layer::<TiedOutput>()
         .register_layer::<TransformerBlock>()
-        .register_layer::<TransformerDecoderBlock>();
+        .register_layer::<TransformerDecoderBlock>()
+        .register_cell::<ElmanCell>()
+        .register_cell::<GruCell>()
+        .register_cell::<LstmCell>()
+        .register_cell::<MinGruCell>();
 }

@@ -150,6 +150,10 @@ impl<F: Float> SimpleModule<F> for ResidualModule<F> {
             Streaming::Whole
         }
     }
+
+    fn shares_batch_statistics(&self) -> bool {
+        self.layers.shares_batch_statistics() || self.shortcut.shares_batch_statistics()
+    }
 }
 
 impl<F: Float> SplitModule<F> for ResidualModule<F> {

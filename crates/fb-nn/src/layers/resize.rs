@@ -44,7 +44,7 @@ enum Size {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Method {
     Nearest,
     Bilinear { align_corners: bool },

@@ -122,6 +122,10 @@ impl<F: Float> SimpleModule<F> for SkipModule<F> {
             Streaming::Whole
         }
     }
+
+    fn shares_batch_statistics(&self) -> bool {
+        self.layers.shares_batch_statistics()
+    }
 }
 
 impl<F: Float> StreamModule<F> for SkipModule<F> {

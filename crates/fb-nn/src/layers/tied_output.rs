@@ -1,5 +1,6 @@
 //! Scores of a vocabulary from the table of an embedding.
 
+use super::embedding::TABLE;
 use super::misfit;
 use crate::error::Result;
 use crate::init::Initializer;
@@ -68,19 +69,19 @@ impl Layer for TiedOutput {
     fn build<F: Float>(&self, scope: &mut Scope<F>, inputs: &[Spec]) -> Result<Built<F>> {
         let wanted = "[batch, …, width]";
         let (shape, width) = scope.features(Self::KIND, inputs, 1..=5, wanted)?;
-        let table = scope.made(&format!("{}/weight", self.embedding));
-        let Some((weight, &[vocabulary, columns])) = table
-            .as_ref()
-            .map(|(id, s)| (*id, &**s))
-            .and_then(|(id, shape)| Some((id, <&[usize; 2]>::try_from(shape).ok()?)))
-        else {
+        let name = format!("{}/weight", self.embedding);
+        let Some((weight, table)) = scope.shared(&name, TABLE) else {
             return Err(scope.error(
                 Self::KIND,
                 format!("an embedding named {:?} before it", self.embedding),
-                "none",
+                match scope.has(&name) {
+                    true => "a layer of another kind",
+                    false => "none",
+                },
                 "TiedOutput::to takes the name of the embedding's layer",
             ));
         };
+        let [vocabulary, columns] = [table[0], table[1]];
         if columns != width {
             return Err(scope.error(
                 Self::KIND,
@@ -165,6 +166,12 @@ mod tests {
             error(TiedOutput::to("token")),
             "layer \"scores\" (TiedOutput): expected an embedding named \"token\" before it, found none\n  \
              help: TiedOutput::to takes the name of the embedding's layer"
+        );
+        assert_eq!(
+            error(TiedOutput::to("hidden")),
+            "layer \"scores\" (TiedOutput): expected an embedding named \"hidden\" before it, found a layer of another kind\n  \
+             help: TiedOutput::to takes the name of the embedding's layer",
+            "its weight has two axes, too, but no row for each token"
         );
         assert_eq!(
             error(TiedOutput::to("tokens")),

@@ -196,6 +196,13 @@ impl<F: Float> BuiltChain<F> {
             .all(|(_, module)| !matches!(module.streaming(), Streaming::Whole))
     }
 
+    /// Whether one of the layers does; see [`Module::shares_batch_statistics`].
+    pub fn shares_batch_statistics(&self) -> bool {
+        self.modules
+            .iter()
+            .any(|(_, module)| module.shares_batch_statistics())
+    }
+
     /// Runs the layers on the next piece of a sequence.
     ///
     /// # Errors

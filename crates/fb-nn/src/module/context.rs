@@ -20,13 +20,11 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Context<'a, F: Float> {
     params: &'a Params<F>,
-    tape: Tape<F>,
-    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
-    leaves: Vec<Option<Var<F>>>,
+    variables: Variables<F>,
+    /// The stored values of the parametrised among them, of which the variables have what they are turned into.
+    raw: Vec<(ParamId, Var<F>)>,
     /// Whether parameters are handed out as constants for now.
     detached: bool,
-    /// The constants that stand for parameters then; empty until the first is asked for.
-    constants: Vec<Option<Var<F>>>,
     mode: Mode,
     key: Key,
     step: u64,
@@ -42,6 +40,24 @@ pub struct Context<'a, F: Float> {
     buffer_updates: Vec<(ParamId, Tensor<F>)>,
 }
 
+/// Parameters as variables of a tape.
+#[derive(Debug)]
+struct Variables<F: Float> {
+    tape: Tape<F>,
+    /// The variable of each parameter, made at its first use: one leaf per parameter and tape.
+    leaves: Vec<Option<Var<F>>>,
+    /// The constants that stand for parameters while they are detached; empty until the first is asked for.
+    constants: Vec<Option<Var<F>>>,
+}
+
+/// The memory of the lists stays with the tape, so that a step like the one before allocates none.
+impl<F: Float> Drop for Variables<F> {
+    fn drop(&mut self) {
+        self.tape.keep_list(std::mem::take(&mut self.leaves));
+        self.tape.keep_list(std::mem::take(&mut self.constants));
+    }
+}
+
 impl<'a, F: Float> Context<'a, F> {
     /// A pass without gradients, in evaluation mode.
     pub fn eval(params: &'a Params<F>) -> Self {
@@ -50,21 +66,22 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// A pass recorded on `tape`, in training mode; `key` and `step` name its random numbers.
     pub fn train(params: &'a Params<F>, tape: Tape<F>, key: Key, step: u64) -> Self {
-        Self {
-            key,
-            step,
-            ..Self::new(params, tape, Mode::Train)
-        }
+        let mut cx = Self::new(params, tape, Mode::Train);
+        (cx.key, cx.step) = (key, step);
+        cx
     }
 
     /// A pass in the given mode, recorded on `tape`.
     pub fn new(params: &'a Params<F>, tape: Tape<F>, mode: Mode) -> Self {
         Self {
             params,
-            tape,
-            leaves: vec![None; params.len()],
+            variables: Variables {
+                leaves: tape.list(params.len()),
+                constants: Vec::new(),
+                tape,
+            },
+            raw: Vec::new(),
             detached: false,
-            constants: Vec::new(),
             mode,
             key: Key::new(0),
             step: 0,
@@ -83,6 +100,14 @@ impl<'a, F: Float> Context<'a, F> {
     #[must_use]
     pub fn with_first_row(mut self, row: u64) -> Self {
         self.first_row = row;
+        self
+    }
+
+    /// Keeps updates of buffers in the memory of this list, which [`Context::take_buffer_updates`] hands back: for whoever
+    /// makes many steps. What it holds counts as updates.
+    #[must_use]
+    pub fn with_update_list(mut self, list: Vec<(ParamId, Tensor<F>)>) -> Self {
+        self.buffer_updates = list;
         self
     }
 
@@ -113,6 +138,9 @@ impl<'a, F: Float> Context<'a, F> {
     }
 
     /// A parameter as a variable: always the same one during the pass. Frozen parameters are constants.
+    ///
+    /// Where it has a [parametrisation](crate::parametrization), this is what that makes of it: once in a pass, so that it
+    /// is the same at all iterations of a loop.
     #[inline]
     pub fn param(&mut self, id: ParamId) -> Var<F> {
         self.prepare(id);
@@ -124,31 +152,63 @@ impl<'a, F: Float> Context<'a, F> {
     pub fn prepare(&mut self, id: ParamId) {
         if self.detached {
             self.prepare_constant(id);
-        } else if self.leaves[id.index()].is_none() {
+        } else if self.variables.leaves[id.index()].is_none() {
             self.make_leaf(id);
         }
     }
 
     #[inline(never)]
     fn make_leaf(&mut self, id: ParamId) {
+        let weight = match self.params.attached_to(id) {
+            None => self.stored(id),
+            Some(attached) => {
+                let raw = match self.raw_of(id) {
+                    Some(raw) => raw.clone(),
+                    None => {
+                        let raw = self.stored(id);
+                        self.raw.push((id, raw.clone()));
+                        raw
+                    }
+                };
+                attached.module.weight(self, &raw)
+            }
+        };
+        self.variables.leaves[id.index()] = Some(weight);
+    }
+
+    /// The value of a parameter as it is stored, on the tape if it is trained.
+    fn stored(&self, id: ParamId) -> Var<F> {
         let param = self.params.get(id);
         let value = param.value.clone();
-        self.leaves[id.index()] = Some(if param.trainable() {
-            self.tape.leaf(value)
+        if param.trainable() {
+            self.variables.tape.leaf(value)
         } else {
             Var::constant(value)
-        });
+        }
+    }
+
+    fn raw_of(&self, id: ParamId) -> Option<&Var<F>> {
+        let raw = self.raw.iter().find(|(at, _)| *at == id);
+        raw.map(|(_, raw)| raw)
     }
 
     #[inline(never)]
     fn prepare_constant(&mut self, id: ParamId) {
-        if self.constants.is_empty() {
-            self.constants = vec![None; self.leaves.len()];
+        if self.variables.constants.is_empty() {
+            self.variables.constants = self.variables.tape.list(self.variables.leaves.len());
         }
-        let (leaf, params) = (&self.leaves[id.index()], self.params);
-        self.constants[id.index()].get_or_insert_with(|| match leaf {
+        if self.variables.constants[id.index()].is_some() {
+            return;
+        }
+        if self.variables.leaves[id.index()].is_none() && self.params.attached_to(id).is_some() {
+            // Recorded all the same: whoever uses the weight later in the pass, with gradients, is given this one.
+            self.detached = false;
+            self.make_leaf(id);
+            self.detached = true;
+        }
+        self.variables.constants[id.index()] = Some(match &self.variables.leaves[id.index()] {
             Some(leaf) => leaf.detach(),
-            None => Var::constant(params.get(id).value.clone()),
+            None => Var::constant(self.params.get(id).value.clone()),
         });
     }
 
@@ -159,22 +219,47 @@ impl<'a, F: Float> Context<'a, F> {
     #[inline]
     pub fn prepared(&self, id: ParamId) -> &Var<F> {
         let made = if self.detached {
-            &self.constants
+            &self.variables.constants
         } else {
-            &self.leaves
+            &self.variables.leaves
         };
         made[id.index()]
             .as_ref()
             .expect("prepare() comes before prepared()")
     }
 
-    /// Hands out `value` for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or
-    /// the variable of a gradient check.
+    /// Has `value` stand for a parameter from now on, instead of a leaf of its own: a weight that is itself computed, or the
+    /// variable of a gradient check.
+    ///
+    /// Of a parametrised parameter it is the stored value, of which the weight is made; see [`Context::bind_weight`].
     pub fn bind(&mut self, id: ParamId, value: Var<F>) {
-        if let Some(constant) = self.constants.get_mut(id.index()) {
+        let params = self.params;
+        if params.attached_to(id).is_some() {
+            self.forget(id);
+            self.raw.retain(|(at, _)| *at != id);
+            self.raw.push((id, value));
+        } else {
+            self.bind_weight(id, value);
+        }
+        for attached in params.attached() {
+            if attached.parts.contains(&id) {
+                self.forget(attached.id);
+            }
+        }
+    }
+
+    /// [`Context::bind`], where `value` is the weight itself and no parametrisation changes it.
+    pub fn bind_weight(&mut self, id: ParamId, value: Var<F>) {
+        self.forget(id);
+        self.raw.retain(|(at, _)| *at != id);
+        self.variables.leaves[id.index()] = Some(value);
+    }
+
+    fn forget(&mut self, id: ParamId) {
+        if let Some(constant) = self.variables.constants.get_mut(id.index()) {
             *constant = None;
         }
-        self.leaves[id.index()] = Some(value);
+        self.variables.leaves[id.index()] = None;
     }
 
     /// All parameters.
@@ -182,12 +267,16 @@ impl<'a, F: Float> Context<'a, F> {
         self.params
     }
 
-    /// The variables that parameters were handed out as, by parameter, for looking up their gradients.
+    /// The variables that parameters were handed out as, by parameter, for looking up their gradients; of parametrised ones
+    /// those of their stored values.
     pub fn leaves(&self) -> impl Iterator<Item = (ParamId, &Var<F>)> {
         self.params
             .iter()
-            .zip(&self.leaves)
-            .filter_map(|((id, _), leaf)| Some((id, leaf.as_ref()?)))
+            .zip(&self.variables.leaves)
+            .filter_map(|((id, _), leaf)| {
+                let handed_out = leaf.as_ref()?;
+                Some((id, self.raw_of(id).unwrap_or(handed_out)))
+            })
     }
 
     /// Runs `work` with all parameters as constants, so that nothing in it is recorded unless its inputs are.
@@ -205,7 +294,7 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// The tape.
     pub fn tape(&self) -> &Tape<F> {
-        &self.tape
+        &self.variables.tape
     }
 
     /// Whether this is a training pass.
@@ -259,12 +348,12 @@ impl<'a, F: Float> Context<'a, F> {
 
     /// What it takes to compute a part of the pass again later: for gradient strategies that keep less than they need.
     pub fn replay(&self) -> Replay<F> {
-        let made = self.leaves.iter().zip(
-            self.constants
-                .iter()
-                .map(Some)
-                .chain(std::iter::repeat(None)),
-        );
+        let Variables {
+            leaves, constants, ..
+        } = &self.variables;
+        let made = leaves
+            .iter()
+            .zip(constants.iter().map(Some).chain(std::iter::repeat(None)));
         let used = self
             .params
             .iter()
@@ -393,7 +482,8 @@ impl<F: Float> Replay<F> {
         };
         let leaves = self.used.iter().map(|(id, value)| {
             let leaf = tape.leaf(value.clone());
-            cx.bind(*id, leaf.clone());
+            // Of a parametrised parameter the weight was handed out, and is again.
+            cx.bind_weight(*id, leaf.clone());
             leaf
         });
         let leaves = leaves.collect();

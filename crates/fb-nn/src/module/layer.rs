@@ -1,6 +1,7 @@
 //! From configuration to module.
 
 use super::{Module, ValueKind};
+use crate::cell::AnyCell;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::param::{ParamId, Params, Role};
@@ -93,6 +94,12 @@ pub trait LayerKinds {
         config: serde_json::Value,
     ) -> Result<Arc<dyn AnyLayer>>;
 
+    /// A recurrent cell, likewise.
+    ///
+    /// # Errors
+    /// As [`LayerKinds::layer`].
+    fn cell(&self, place: &str, kind: &str, config: serde_json::Value) -> Result<Arc<dyn AnyCell>>;
+
     /// The topology of a network in a network, from its JSON form: a type that the floor does not know.
     ///
     /// # Errors
@@ -122,6 +129,8 @@ pub struct Scope<F: Float> {
     path: String,
     /// How many more numbers the parameters may have.
     room: usize,
+    /// What later layers may use, and as what.
+    shared: Vec<(ParamId, &'static str)>,
 }
 
 impl<F: Float> Scope<F> {
@@ -141,6 +150,7 @@ impl<F: Float> Scope<F> {
             key,
             path: String::new(),
             room: numbers,
+            shared: Vec::new(),
         }
     }
 
@@ -177,10 +187,26 @@ impl<F: Float> Scope<F> {
         result
     }
 
-    /// A parameter that was made before, by its full name: for layers that share it.
-    pub fn made(&self, full_name: &str) -> Option<(ParamId, Shape)> {
+    /// Lets layers after this one use a parameter of its, as what `role` says, such as `"embedding"`.
+    pub fn share(&mut self, id: ParamId, role: &'static str) {
+        self.shared.push((id, role));
+    }
+
+    /// A parameter that a layer before this one [shares](Scope::share) as what `role` says, by its full name.
+    pub fn shared(&self, full_name: &str, role: &str) -> Option<(ParamId, Shape)> {
         let id = self.params.id(full_name)?;
-        Some((id, *self.params.get(id).value.shape()))
+        let found = self.shared.contains(&(id, role));
+        found.then(|| (id, *self.params.get(id).value.shape()))
+    }
+
+    /// A parameter that was made before, by its full name, for the crate's own layers that know each other.
+    pub(crate) fn made(&self, full_name: &str) -> Option<ParamId> {
+        self.params.id(full_name)
+    }
+
+    /// Whether a parameter of this full name was made before.
+    pub fn has(&self, full_name: &str) -> bool {
+        self.params.id(full_name).is_some()
     }
 
     /// The path of the layer that is being built.

@@ -40,6 +40,12 @@ pub trait Module<F: Float>: Debug + Send + Sync {
     fn streaming(&self) -> Streaming<'_, F> {
         Streaming::Whole
     }
+
+    /// Whether what it computes in training hangs on statistics of the batch that all iterations of a loop share, or that
+    /// evaluation replaces by ones they share: then iterations move what the next ones see, and there is no fixed point.
+    fn shares_batch_statistics(&self) -> bool {
+        false
+    }
 }
 
 /// A [`Module`] from one float tensor to one.
@@ -58,6 +64,12 @@ pub trait SimpleModule<F: Float>: Debug + Send + Sync {
     /// How the layer runs when a sequence comes in pieces; not at all without it.
     fn streaming(&self) -> Streaming<'_, F> {
         Streaming::Whole
+    }
+
+    /// Whether what it computes in training hangs on statistics of the batch that all iterations of a loop share, or that
+    /// evaluation replaces by ones they share: then iterations move what the next ones see, and there is no fixed point.
+    fn shares_batch_statistics(&self) -> bool {
+        false
     }
 }
 
@@ -100,6 +112,10 @@ impl<F: Float, M: SimpleModule<F>> Module<F> for Simple<M> {
 
     fn streaming(&self) -> Streaming<'_, F> {
         self.0.streaming()
+    }
+
+    fn shares_batch_statistics(&self) -> bool {
+        self.0.shares_batch_statistics()
     }
 }
 

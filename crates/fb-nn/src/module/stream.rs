@@ -1,6 +1,7 @@
 //! Running a layer on a sequence that comes piece by piece.
 
 use super::{Context, Module, Value};
+use crate::cell::CellState;
 use crate::error::{Error, Result};
 use fb_tensor::{Float, KvCache};
 
@@ -44,6 +45,8 @@ pub enum Memory<F: Float = f32> {
     Position(usize),
     /// The keys and values of the positions that have passed.
     KeysValues(Box<KvCache<F>>),
+    /// The states of recurrent cells.
+    States(Vec<CellState<F>>),
     /// What the layers within remember, in order.
     Parts(Vec<Memory<F>>),
 }
@@ -73,12 +76,24 @@ impl<F: Float> Memory<F> {
         }
     }
 
+    /// The same without its past: what is computed from it sends no gradient back through the pieces before, as truncated
+    /// backpropagation through time wants it.
+    #[must_use]
+    pub fn detach(self) -> Self {
+        match self {
+            Self::States(states) => Self::States(states.iter().map(CellState::detach).collect()),
+            Self::Parts(parts) => Self::Parts(parts.into_iter().map(Self::detach).collect()),
+            other => other,
+        }
+    }
+
     /// The error of a layer that is handed the memory of another.
     pub(crate) fn misfit(&self, cx: &Context<'_, F>, expected: &str) -> Error {
         let found = match self {
             Self::Empty => "an empty memory".to_owned(),
             Self::Position(passed) => format!("{passed} positions"),
             Self::KeysValues(cache) => format!("keys and values {}", cache.keys().shape()),
+            Self::States(states) => format!("the states of {} cells", states.len()),
             Self::Parts(parts) => format!("what {} layers remember", parts.len()),
         };
         Error::Data {
@@ -111,7 +126,7 @@ pub(crate) fn step<F: Float>(
             place: cx.place(),
             expected: "a layer that can run on a sequence piece by piece".to_owned(),
             found: "one that needs whole sequences".to_owned(),
-            help: "dense layers, norms over the last axis, embeddings, positions and causal attention can"
+            help: "dense layers, norms over the last axis, embeddings, positions, causal attention and recurrent layers that run one way can"
                 .to_owned(),
         }),
     }

@@ -49,19 +49,22 @@ pub fn apply<F: Float>(
         }
         return Ok(());
     }
-    let mut by_param: Vec<Option<&Tensor<F>>> = vec![None; params.len()];
+    let lists = std::mem::take(&mut state.lists);
+    let mut by_param: Vec<Option<&Tensor<F>>> = lists.by_param;
+    by_param.resize(params.len(), None);
     for (id, gradient) in gradients {
         let other = by_param[id.index()].replace(gradient);
         assert!(other.is_none(), "two gradients of one parameter");
     }
     let memories = state.memories(params.len());
-    let mut jobs: Vec<Job<'_, F>> = params
-        .iter_mut()
-        .zip(memories)
-        .zip(by_param)
-        .filter_map(|(((_, param), memory), gradient)| walk.job(param, memory, gradient?))
-        .collect();
+    let mut jobs: Vec<Job<'_, F>> = lists.jobs;
+    let walked = params.iter_mut().zip(memories).zip(&by_param);
+    jobs.extend(
+        walked.filter_map(|(((_, param), memory), gradient)| walk.job(param, memory, (*gradient)?)),
+    );
     threads::for_each_item(&mut jobs, Job::cost, |job| job.run(optimizer));
+    let (by_param, jobs) = (emptied(by_param), emptied(jobs));
+    state.lists = Lists { by_param, jobs };
     Ok(())
 }
 
@@ -69,6 +72,38 @@ pub fn apply<F: Float>(
 const WORTH_A_LIST: usize = 1 << 14;
 /// Rough cost of a number on one core.
 const PICOSECONDS: usize = 800;
+
+/// Lists of one step whose memory the next one uses again; empty between steps.
+#[derive(Debug)]
+pub(super) struct Lists<F: Float> {
+    by_param: Vec<Option<&'static Tensor<F>>>,
+    jobs: Vec<Job<'static, F>>,
+}
+
+impl<F: Float> Default for Lists<F> {
+    fn default() -> Self {
+        Self {
+            by_param: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+}
+
+/// A copy has lists of its own.
+impl<F: Float> Clone for Lists<F> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// The list without its items, as one of items that live longer: collecting a list from a list of the same layout stays in its
+/// memory.
+fn emptied<T, U>(mut list: Vec<T>) -> Vec<U> {
+    list.clear();
+    list.into_iter()
+        .map(|_| unreachable!("it is empty"))
+        .collect()
+}
 
 /// One walk over the parameters. All are usually at the same step, so what depends on its number is found once.
 struct Walk<'a, O: ?Sized> {
@@ -127,6 +162,7 @@ impl<'a, O: ?Sized> Walk<'a, O> {
 }
 
 /// A step on one parameter.
+#[derive(Debug)]
 struct Job<'p, F: Float> {
     step: Step,
     value: &'p mut Tensor<F>,

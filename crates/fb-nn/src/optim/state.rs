@@ -1,5 +1,6 @@
 //! What an optimizer remembers.
 
+use super::apply::Lists;
 use crate::param::ParamId;
 use fb_tensor::{Float, Tensor};
 
@@ -11,6 +12,7 @@ use fb_tensor::{Float, Tensor};
 pub struct OptimizerState<F: Float = f32> {
     /// By position of the parameter.
     memories: Vec<Memory<F>>,
+    pub(super) lists: Lists<F>,
 }
 
 /// What is remembered of one parameter; nothing before its first step.
@@ -24,6 +26,7 @@ impl<F: Float> Default for OptimizerState<F> {
     fn default() -> Self {
         Self {
             memories: Vec::new(),
+            lists: Lists::default(),
         }
     }
 }

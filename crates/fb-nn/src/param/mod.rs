@@ -9,6 +9,7 @@ mod state_dict;
 pub use state_dict::StateDict;
 
 use crate::error::{Error, Result};
+use crate::parametrization::Attached;
 use fb_tensor::{Float, Tensor};
 use std::collections::HashMap;
 
@@ -70,6 +71,11 @@ impl<F: Float> Param<F> {
         self.trainable && self.role != Role::Buffer
     }
 
+    /// Keeps optimizers from changing it, or lets them: [`Params::freeze`] for one parameter.
+    pub fn set_frozen(&mut self, frozen: bool) {
+        self.trainable = !frozen;
+    }
+
     /// Whether [`Params::freeze`] was called for it; a buffer can be frozen too, and stays as it is then.
     pub fn is_frozen(&self) -> bool {
         !self.trainable
@@ -91,6 +97,8 @@ impl<F: Float> Param<F> {
 pub struct Params<F: Float = f32> {
     list: Vec<Param<F>>,
     by_name: HashMap<String, ParamId>,
+    /// The parameters that layers see changed; none in most networks.
+    parametrized: Vec<Attached<F>>,
 }
 
 impl<F: Float> Default for Params<F> {
@@ -98,6 +106,7 @@ impl<F: Float> Default for Params<F> {
         Self {
             list: Vec::new(),
             by_name: HashMap::new(),
+            parametrized: Vec::new(),
         }
     }
 }
@@ -211,7 +220,8 @@ impl<F: Float> Params<F> {
 
     /// Keeps optimizers from changing the parameters whose names match; returns how many there are.
     ///
-    /// In a pattern, `*` stands for any characters and `?` for one. A layer's name alone means all its parameters.
+    /// In a pattern, `*` stands for any characters and `?` for one. A layer's name alone means all its parameters, and
+    /// a parameter's name also what a [parametrisation](crate::parametrization) made beside it.
     ///
     /// # Errors
     /// Nothing matches.
@@ -250,6 +260,22 @@ impl<F: Float> Params<F> {
             });
         }
         Ok(found)
+    }
+
+    /// The parametrisations, in the order in which they were attached.
+    #[inline]
+    pub(crate) fn attached(&self) -> &[Attached<F>] {
+        &self.parametrized
+    }
+
+    /// The parametrisation of a parameter, if it has one.
+    #[inline]
+    pub(crate) fn attached_to(&self, id: ParamId) -> Option<&Attached<F>> {
+        self.parametrized.iter().find(|at| at.id == id)
+    }
+
+    pub(crate) fn attach(&mut self, attached: Attached<F>) {
+        self.parametrized.push(attached);
     }
 
     fn set_trainable(&mut self, pattern: &str, trainable: bool) -> Result<usize> {

@@ -1,11 +1,19 @@
 //! Which parameter names a pattern means.
 
-/// Whether `pattern` (with `*` and `?`) matches the whole name, or is the path of something that holds it.
+/// Whether `pattern` (with `*` and `?`) matches the whole name, or is the path of something that holds it. A part of a
+/// parameter, such as `hidden/weight.magnitude`, is meant with the parameter.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     glob(pattern.as_bytes(), name.as_bytes())
+        || owner(name).is_some_and(|owner| glob(pattern.as_bytes(), owner.as_bytes()))
         || name
             .strip_prefix(pattern)
             .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The parameter that a part belongs to: the name up to a dot in its last element.
+fn owner(name: &str) -> Option<&str> {
+    let (owner, part) = name.rsplit_once('.')?;
+    (!part.contains('/') && owner.contains('/')).then_some(owner)
 }
 
 /// Iterative wildcard match: on a mismatch, goes back to the last `*` and lets it take one character more.
@@ -49,5 +57,9 @@ mod tests {
         assert!(!matches("*x", "hidden1/weight"));
         assert!(matches("a*a*b", "aaab"));
         assert!(!matches("", "a"));
+        assert!(matches("*/weight", "hidden/weight.magnitude"));
+        assert!(matches("hidden/weight", "hidden/weight.magnitude"));
+        assert!(!matches("a", "a.b/weight"));
+        assert!(!matches("a", "a.b"));
     }
 }

@@ -17,6 +17,7 @@ fn outputs_and_gradients_agree_with_pytorch() {
             scale: case["scale"].as_f64(),
             causal: case["causal"].as_bool().unwrap(),
             mask: allow.or(add),
+            dropout: None,
         };
         let tape = Tape::new();
         let [q, k, v] = ["q", "k", "v"].map(|name| tape.leaf(tensor(&case[name])));

@@ -124,7 +124,38 @@ fn layer(name: &str) -> Arc<dyn AnyLayer> {
                 .rms_norm()
                 .bias(false),
         ),
+        "tied_output" => Arc::new(TiedOutput::to("layer/tokens").bias(true)),
+        "sinusoidal_positions" => Arc::new(SinusoidalPositions),
+        "residual" => Arc::new(
+            Residual::new()
+                .layer("wide", Dense::new(5).activation(Activation::Tanh))
+                .layer("norm", LayerNorm::new())
+                .layer("narrow", Dense::new(3))
+                .activation(Activation::Relu),
+        ),
+        "residual_shortcut" => {
+            let conv = Conv2d::new(4, [3, 3]).padding(Padding::both([1, 1]));
+            let fit = Conv2d::new(4, [1, 1]).bias(false);
+            Arc::new(
+                Residual::new()
+                    .layer("conv", conv.stride([2, 2]))
+                    .shortcut("fit", fit.stride([2, 2]))
+                    .activation(Activation::Tanh),
+            )
+        }
+        "skip" => {
+            let conv = Conv2d::new(3, [3, 3]).same();
+            Arc::new(Skip::new().layer("conv", conv.activation(Activation::Tanh)))
+        }
         other => panic!("no layer for case {other}"),
+    }
+}
+
+/// The layer before that of a case, whose path is `layer/tokens`.
+fn before(name: &str) -> Option<Arc<dyn AnyLayer>> {
+    match name {
+        "tied_output" => Some(Arc::new(Embedding::new(4, 3))),
+        _ => None,
     }
 }
 
@@ -162,7 +193,7 @@ fn spec(value: &Value<f64>) -> Spec {
 fn every_layer_agrees_with_pytorch() {
     let cases = cases(include_str!("layers.json"));
     let cases = cases.as_array().unwrap();
-    assert_eq!(cases.len(), 45);
+    assert_eq!(cases.len(), 50);
     for case in cases {
         check(case);
     }
@@ -179,6 +210,11 @@ fn check(case: &Json) {
         .collect();
     let specs: Vec<Spec> = inputs.iter().map(spec).collect();
     let mut scope = Scope::<f64>::new(Key::new(0));
+    let before = before(name).map(|layer| {
+        scope.enter("layer/tokens");
+        layer.build(&mut scope, &specs).unwrap()
+    });
+    let specs = before.as_ref().map_or(specs, |built| vec![built.output]);
     scope.enter("layer");
     let built = layer(name)
         .build(&mut scope, &specs)
@@ -196,9 +232,13 @@ fn check(case: &Json) {
     let mode = if train { Mode::Train } else { Mode::Eval };
     let mut cx = Context::new(&params, tape.clone(), mode);
     cx.enter_layer("layer");
+    let given = match &before {
+        Some(before) => before.module.forward(&mut cx, &inputs).unwrap(),
+        None => inputs.clone(),
+    };
     let y = built
         .module
-        .forward(&mut cx, &inputs)
+        .forward(&mut cx, &given)
         .unwrap_or_else(|error| panic!("{name}: {error}"))
         .remove(0);
     let y: &Var<f64> = y.as_float().unwrap();

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 
 from layers import layers
+from parametrizations import parametrizations
+from recurrent import recurrent
 
 HERE = Path(__file__).parent
 torch.set_default_dtype(torch.float64)
@@ -643,7 +645,7 @@ def passes():
     return cases
 
 
-GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, passes, layers]}
+GROUPS = {f.__name__: f for f in [elementwise, linear, losses, optimizers, feedback, attention, passes, layers, parametrizations, recurrent]}
 
 
 def compact(value, depth=2):

@@ -306,8 +306,51 @@ def blocks(c):
     c.add("block_llama", [c.draw(2, 3, 8)], p, llama)
 
 
+def combinations(c):
+    """What stands around other layers, shares their weights, or has none."""
+    index = torch.tensor([[3, 0, 3], [1, 2, 0]])
+    p = {"tokens/weight": c.draw(4, 3), "bias": c.draw(4)}
+    table = "tokens/weight"
+    c.add("tied_output", [index], p, lambda i, p: F.linear(F.embedding(i[0], p[table]), p[table], p["bias"]))
+
+    def waves(i, _):
+        # The PositionalEncoding of PyTorch's tutorial on transformers, in double precision.
+        time, width = i[0].shape[1:]
+        rate = torch.exp(torch.arange(0, width, 2) * (-torch.tensor(10000.0).log() / width))
+        angles = torch.arange(time)[:, None] * rate
+        table = torch.zeros(time, width)
+        table[:, 0::2] = torch.sin(angles)
+        table[:, 1::2] = torch.cos(angles)[:, : width // 2]
+        return i[0] + table
+
+    c.add("sinusoidal_positions", [c.draw(2, 4, 5)], {}, waves)
+
+    p = projections(c, {"wide": (3, 5), "narrow": (5, 3)}) | norm_parameters(c, "norm", 5)
+
+    def residual(i, p):
+        hidden = layer_norm(p, "norm", torch.tanh(linear(p, "wide", i[0])))
+        return torch.relu(i[0] + linear(p, "narrow", hidden))
+
+    c.add("residual", [c.draw(4, 3)], p, residual)
+    p = {"conv/weight": c.draw(3, 3, 2, 4, gain=0.5), "conv/bias": c.draw(4), "fit/weight": c.draw(1, 1, 2, 4)}
+
+    def shortcut(i, p):
+        x = first(i[0])
+        y = F.conv2d(x, kernel(p["conv/weight"]), p["conv/bias"], stride=2, padding=1)
+        return last(torch.tanh(y + F.conv2d(x, kernel(p["fit/weight"]), stride=2)))
+
+    c.add("residual_shortcut", [c.draw(2, 5, 3, 2)], p, shortcut)
+    p = {"conv/weight": c.draw(3, 3, 2, 3, gain=0.5), "conv/bias": c.draw(3)}
+
+    def skip(i, p):
+        y = F.conv2d(first(i[0]), kernel(p["conv/weight"]), p["conv/bias"], padding="same")
+        return torch.cat([i[0], torch.tanh(last(y))], -1)
+
+    c.add("skip", [c.draw(2, 3, 4, 2)], p, skip)
+
+
 def layers():
     c = Cases(6)
-    for group in [convolutions, pools, norms, tokens, attentions, blocks]:
+    for group in [convolutions, pools, norms, tokens, attentions, blocks, combinations]:
         group(c)
     return c.cases

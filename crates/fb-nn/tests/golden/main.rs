@@ -1,4 +1,4 @@
-//! Attention, layers, losses and optimizers against PyTorch; `README.md` beside this file describes the values.
+//! Attention, layers, losses, optimizers and parametrisations against PyTorch; `README.md` beside this file describes the values.
 
 mod attention;
 mod every_layer;
@@ -6,5 +6,7 @@ mod file;
 mod layers;
 mod losses;
 mod optimizers;
+mod parametrizations;
 mod passes;
+mod recurrent;
 mod spectrum;

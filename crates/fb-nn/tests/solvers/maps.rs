@@ -1,7 +1,7 @@
 //! Maps with known fixed points, and what all tests do with a solver.
 
 use fb_nn::feedback::solver::{
-    Anderson, AnyFixedPointSolver, AnyLinearSolver, Broyden, Damped, Gmres, Neumann, Solution,
+    Anderson, AnyFixedPointSolver, AnyLinearSolver, Broyden, Damped, Gmres, Map, Neumann, Solution,
 };
 use fb_nn::{Error, Result};
 use fb_tensor::{Float, Tensor};
@@ -156,10 +156,7 @@ pub(crate) fn bits<F: Float>(state: &Tensor<F>) -> Vec<u64> {
 }
 
 /// The relative residual of each row, from scratch.
-pub(crate) fn residuals<F: Float>(
-    found: &Solution<F>,
-    map: &mut dyn FnMut(&Tensor<F>, &[usize]) -> Result<Tensor<F>>,
-) -> Vec<f64> {
+pub(crate) fn residuals<F: Float>(found: &Solution<F>, map: &mut Map<'_, F>) -> Vec<f64> {
     let count = found.state.dim(0);
     let rows: Vec<usize> = (0..count).collect();
     let (z, f) = (

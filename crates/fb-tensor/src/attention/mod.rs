@@ -1,11 +1,13 @@
 //! Attention: what a token takes from others, by how well its query meets their keys.
 
 mod cache;
+mod dropout;
 mod options;
 mod positions;
 mod rotary;
 
 pub use cache::KvCache;
+pub use dropout::AttentionDropout;
 pub use options::{Attention, AttentionMask};
 pub(crate) use rotary::rotary;
 
@@ -18,7 +20,8 @@ use crate::tensor::Tensor;
 const NAME: &str = "attention";
 
 impl<F: Float> Tensor<F> {
-    /// Scaled dot-product attention, `softmax(scale · q kᵀ + mask) v` for each head, of the queries `self`.
+    /// Scaled dot-product attention, `softmax(scale · q kᵀ + mask) v` for each head, of the queries `self`. With
+    /// [dropout](Attention::dropout), weights are silenced between the softmax and `v`.
     ///
     /// Scores are made and used tile by tile, so memory grows with the length of the sequence, not with its square.
     /// `kv_heads` may be a divisor of `heads`: then each head of keys and values serves `heads / kv_heads` neighbouring
@@ -225,6 +228,9 @@ fn check<F: Float>([q, k, v]: [&Tensor<F>; 3], options: &Attention<F>) -> Result
     if [v_batch, v_heads, v_keys] != [batch, kv_heads, keys] {
         return Err(misfit(k, v, "there is one value for each key"));
     }
+    if let Some(dropout) = &options.dropout {
+        dropout.check(batch)?;
+    }
     if let Some(mask) = &options.mask {
         let (mask, scores) = (mask.shape(), count([batch, heads, queries, keys])?);
         let fits = mask
@@ -292,7 +298,7 @@ fn lines_of<F: Float>(t: &Tensor<F>) -> Heads<'_, F> {
 /// The kernels' view of checked operands.
 fn problem<'a, F: Float>(
     [queries, keys, values]: [&'a Tensor<F>; 3],
-    options: &Attention<F>,
+    options: &'a Attention<F>,
     mask: Option<&'a AttentionMask<F>>,
 ) -> Problem<'a, F> {
     fn pairs<T: Element>(t: &Tensor<T>, scores: Shape) -> Pairs<'_, T> {
@@ -317,5 +323,10 @@ fn problem<'a, F: Float>(
             Some(AttentionMask::Allow(t)) => Mask::Allow(pairs(t, scores())),
             Some(AttentionMask::Add(t)) => Mask::Add(pairs(t, scores())),
         },
+        silence: options
+            .dropout
+            .as_ref()
+            .filter(|dropout| dropout.is_on())
+            .map(AttentionDropout::silence),
     }
 }

@@ -1,5 +1,6 @@
 //! What may attend to what.
 
+use super::AttentionDropout;
 use crate::element::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -23,6 +24,8 @@ pub struct Attention<F: Float = f32> {
     pub causal: bool,
     /// What hides or changes scores besides.
     pub mask: Option<AttentionMask<F>>,
+    /// Which weights are silenced at random.
+    pub dropout: Option<AttentionDropout>,
 }
 
 /// Hides or changes scores; broadcasts to `[batch, heads, queries, keys]`. Not differentiated.
@@ -47,6 +50,7 @@ impl<F: Float> Attention<F> {
             scale: None,
             causal: false,
             mask: None,
+            dropout: None,
         }
     }
 
@@ -73,6 +77,15 @@ impl<F: Float> Attention<F> {
     pub fn allow(self, mask: Tensor<bool>) -> Self {
         Self {
             mask: Some(AttentionMask::Allow(mask)),
+            ..self
+        }
+    }
+
+    /// Silences weights at random, after the softmax, as PyTorch's `dropout_p` does.
+    #[must_use]
+    pub fn dropout(self, dropout: AttentionDropout) -> Self {
+        Self {
+            dropout: Some(dropout),
             ..self
         }
     }

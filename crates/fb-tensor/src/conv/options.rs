@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Padding::both([1, 2]), Padding::Explicit([(1, 1), (2, 2)]));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(bound(
-    serialize = "[(usize, usize); D]: Serialize",
-    deserialize = "[(usize, usize); D]: Deserialize<'de>"
-))]
+#[serde(
+    deny_unknown_fields,
+    bound(
+        serialize = "[(usize, usize); D]: Serialize",
+        deserialize = "[(usize, usize); D]: Deserialize<'de>"
+    )
+)]
 pub enum Padding<const D: usize> {
     /// Not at all: the window stays inside.
     #[default]
@@ -46,10 +49,13 @@ impl<const D: usize> Padding<D> {
 /// assert_eq!((options.stride, options.dilation), ([2, 2], [1, 1]));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(bound(
-    serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
-    deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
-))]
+#[serde(
+    deny_unknown_fields,
+    bound(
+        serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
+        deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
+    )
+)]
 pub struct ConvOptions<const D: usize> {
     /// How far the window moves from one output to the next.
     pub stride: [usize; D],
@@ -117,10 +123,13 @@ impl<const D: usize> Default for ConvOptions<D> {
 /// assert_eq!(doubling.output_padding, [0, 0]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(bound(
-    serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
-    deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
-))]
+#[serde(
+    deny_unknown_fields,
+    bound(
+        serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
+        deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
+    )
+)]
 pub struct ConvTransposeOptions<const D: usize> {
     /// How far apart neighbouring inputs are placed in the output.
     pub stride: [usize; D],

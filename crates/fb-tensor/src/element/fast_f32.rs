@@ -166,17 +166,45 @@ pub(super) fn softplus(x: f32) -> f32 {
     above + ln_of_parts(e, f, 0.0)
 }
 
+/// `(1 + eˣ) / 2³²`, with 1.5 roundings, for `x` from −87 to 110, or NaN.
+#[inline(always)]
+fn one_and_exp(x: f32) -> f32 {
+    let (r, n) = reduced(x);
+    // 1 + 2ⁿ + 2ⁿ (eʳ − 1), all of it divided by 2³²: n runs from −126 to 159.
+    let power = f32::from_bits(n.wrapping_add(power_of_two(-32)));
+    let sum = power + 1.0 / TWO_TO_32;
+    let lost = 1.0 / TWO_TO_32 - (sum - power);
+    sum + power.mul_add(exp_m1_of_reduced(r), lost)
+}
+
 /// Logistic function: 2 ulp, within [0, 1], gradual underflow kept.
 #[inline(always)]
 pub(super) fn sigmoid(x: f32) -> f32 {
     let x = if x > 60.0 { 60.0 } else { x };
     let x = if x < -104.0 { -104.0 } else { x };
-    let (r, n) = reduced(-x);
-    // 1 + e⁻ˣ = 1 + 2ⁿ + 2ⁿ (eʳ − 1), all of it divided by 2³²: n runs from −87 to 150.
-    let power = f32::from_bits(n.wrapping_add(power_of_two(-32)));
-    let sum = power + 1.0 / TWO_TO_32;
-    let lost = 1.0 / TWO_TO_32 - (sum - power);
-    1.0 / TWO_TO_32 / (sum + power.mul_add(exp_m1_of_reduced(r), lost))
+    1.0 / TWO_TO_32 / one_and_exp(-x)
+}
+
+/// `x / (1 + e⁻ˣ)`: 2 ulp, gradual underflow and sign kept.
+#[inline(always)]
+pub(super) fn silu(x: f32) -> f32 {
+    let a = if x < -110.0 { -110.0 } else { x };
+    let y = a / one_and_exp(-a) * (1.0 / TWO_TO_32);
+    // The quotient may be too large, and nothing is lost from 17 on.
+    if x > 60.0 { x } else { y }
+}
+
+/// The derivative `σ (1 + x (1 − σ))`, `σ = 1 / (1 + e⁻ˣ)`, of [`silu`]: 2 ulp of the larger of it and ½, and 3 of itself
+/// from −2 down, which is past its zero at −1.28.
+#[inline(always)]
+pub(super) fn silu_derivative(x: f32) -> f32 {
+    let w = x.abs();
+    let w = if w > 110.0 { 110.0 } else { w };
+    // σ(−w) (1 − w + w σ(−w)) below 0, 1 less that above; the share is 2³² times the logistic function.
+    let share = 1.0 / one_and_exp(w);
+    let rest = (w * share).mul_add(1.0 / TWO_TO_32, 1.0 - w);
+    let below = share * rest * (1.0 / TWO_TO_32);
+    if x < 0.0 { below } else { 1.0 - below }
 }
 
 /// Error function: 2 ulp, odd (−0 kept), within [−1, 1].
@@ -208,39 +236,111 @@ pub(super) fn erf(x: f32) -> f32 {
     magnitude.copysign(x)
 }
 
-/// The normal distribution's `Φ(x) = erfc(−x/√2) / 2`: 3 ulp also far below 0, within [0, 1].
+/// `(1 + r + t) 2ⁿ = e^(−w²/2)` for `w` in [0, 15], as `(r, t, n)` with `t` a correction far below `r²`, `n` as in
+/// [`reduced`] and from −163 to 0.
 #[inline(always)]
-pub(super) fn normal_cdf(x: f32) -> f32 {
-    let w = x.abs();
-    let w = if w > 15.0 { 15.0 } else { w };
-    let z = w * w;
-    let mut p = -6.714_421_5e-6_f32;
-    p = p.mul_add(z, 1.105_464_25e-4);
-    p = p.mul_add(z, -1.182_928_7e-3);
-    p = p.mul_add(z, 9.971_565e-3);
-    p = p.mul_add(z, -6.648_998e-2);
-    p = p.mul_add(z, 3.989_422_6e-1);
-    let centre = p.mul_add(x, 0.5);
-    // e^(w²/2) Φ(−w) (w + 3) is smooth in 1 / (w + 3).
-    let t = 1.0 / (w + 3.0);
-    let mut p = 2.956_011_4e2_f32;
-    p = p.mul_add(t, -3.010_052_5e2);
-    p = p.mul_add(t, 7.423_293e1);
-    p = p.mul_add(t, 2.112_853_5);
-    p = p.mul_add(t, 8.068_174);
-    p = p.mul_add(t, 3.143_236_4);
-    p = p.mul_add(t, 1.198_285_7);
-    p = p.mul_add(t, 3.989_235_5e-1);
-    // −w²/2 is at least −112.5, so n at least −162; what its rounding lost joins the rest.
-    let high = -0.5 * z;
-    let low = (-0.5 * w).mul_add(w, -high);
+fn bell(w: f32) -> (f32, f32, u32) {
+    let half = -0.5 * w;
+    let high = half * w;
+    let low = half.mul_add(w, -high);
     let rounded = high.mul_add(std::f32::consts::LOG2_E, ROUND);
     let n = rounded - ROUND;
-    let r = n.mul_add(-LN_2_HIGH, high) + n.mul_add(-LN_2_LOW, low);
-    let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(power_of_two(64)));
-    let tail = (p * t) * exp_of_reduced(r) * power * (1.0 / TWO_TO_32 / TWO_TO_32);
-    let side = if x < 0.0 { tail } else { 1.0 - tail };
-    if w < 1.2 { centre } else { side }
+    let near = n.mul_add(-LN_2_HIGH, high);
+    let low = n.mul_add(-LN_2_LOW, low);
+    let r = near + low;
+    let lost = low - (r - near);
+    let t = (exp_rest(r) * r).mul_add(r, lost);
+    (r, t, rounded.to_bits() << 23)
+}
+
+/// `x Φ(x)` with the normal distribution's `Φ`: 2 ulp also far below 0, gradual underflow and sign kept.
+///
+/// `max(x, 0) − w Φ(−w)` with `w = |x|`. `e^(w²/2) Φ(−w)` is smooth in `w`, and `w` times that in `1 / (w + 7/4)`: two
+/// polynomials, of which the coefficients are chosen first. The number about which the first is developed has a value and
+/// a slope there that are floats, all but exactly.
+#[inline(always)]
+pub(super) fn gelu(x: f32) -> f32 {
+    const NEAR: [f32; 10] = [
+        0.280_751_94,
+        -0.155_066_46,
+        7.302_655e-2,
+        -3.054_340_6e-2,
+        1.162_382_4e-2,
+        -4.093_918e-3,
+        1.343_224_1e-3,
+        -4.026_396_8e-4,
+        1.304_812_5e-4,
+        -5.136_274_6e-5,
+    ];
+    const FAR: [f32; 10] = [
+        0.398_943_25,
+        -1.036_393_2e-4,
+        -0.394_651_35,
+        -1.490_348,
+        -1.241_865_5,
+        -10.094_232,
+        60.897_354,
+        -104.546_58,
+        63.838_818,
+        0.0,
+    ];
+    let w = x.abs();
+    let w = if w > 14.6 { 14.6 } else { w };
+    let near = w < 1.5;
+    let v = if near {
+        w - 0.868_652_34
+    } else {
+        1.0 / (w + 1.75)
+    };
+    let c = |k: usize| if near { NEAR[k] } else { FAR[k] };
+    // In halves and quarters: what waits for one number after the other is slow.
+    let v2 = v * v;
+    let low = c(4).mul_add(v, c(3)).mul_add(v2, c(2).mul_add(v, c(1)));
+    let high = c(9).mul_add(v2, c(8).mul_add(v, c(7)));
+    let high = high.mul_add(v2, c(6).mul_add(v, c(5)));
+    let p = high.mul_add(v2 * v2, low);
+    let last = c(0);
+    let y = p.mul_add(v, last);
+    let lost = p.mul_add(v, last - y);
+    let (r, t, n) = bell(w);
+    let product = y + y.mul_add(r, y.mul_add(t, lost));
+    // Only far away is 2ⁿ below the normal numbers.
+    let (factor, one) = if near {
+        (w, power_of_two(0))
+    } else {
+        (1.0 / TWO_TO_32 / TWO_TO_32, power_of_two(64))
+    };
+    let below = product * f32::from_bits(n.wrapping_add(one)) * factor;
+    let above = if x < -0.0 { -0.0 } else { x };
+    above - below
+}
+
+/// The derivative `Φ(x) + x φ(x)` of [`gelu`]: 2 ulp of the larger of it and ½, and 3 of itself from −2 down, which is
+/// past its zero at −0.75.
+///
+/// With `w = |x|` it is `e^(−w²/2) (e^(w²/2) Φ(−w) − w/√(2π))` below 0, and 1 less that above; `e^(w²/2) Φ(−w)` is a
+/// ratio of polynomials.
+#[inline(always)]
+pub(super) fn gelu_derivative(x: f32) -> f32 {
+    let w = x.abs();
+    let w = if w > 14.8 { 14.8 } else { w };
+    let mut p = 4.094_151e-3_f32;
+    p = p.mul_add(w, 4.049_980_3e-2);
+    p = p.mul_add(w, 1.828_627_7e-1);
+    p = p.mul_add(w, 4.378_289_3e-1);
+    p = p.mul_add(w, 0.5);
+    let mut q = 1.026_239_4e-2_f32;
+    q = q.mul_add(w, 1.015_244_35e-1);
+    q = q.mul_add(w, 4.684_806e-1);
+    q = q.mul_add(w, 1.201_015_4);
+    q = q.mul_add(w, 1.673_542_7);
+    q = q.mul_add(w, 1.0);
+    let y = w.mul_add(-0.398_942_3, p / q);
+    let (r, t, n) = bell(w);
+    let product = y + y.mul_add(r, y * t);
+    let power = f32::from_bits(n.wrapping_add(power_of_two(64)));
+    let below = product * power * (1.0 / TWO_TO_32 / TWO_TO_32);
+    if x < 0.0 { below } else { 1.0 - below }
 }
 
 /// π/2 in parts of 27, 27 and 53 bits: up to 2²⁶ times the first two are exact.
@@ -397,17 +497,31 @@ mod tests {
             let tiny = f32::from_bits(3);
             assert_eq!((odd(tiny), odd(-tiny)), (tiny, -tiny));
         }
-        for share in [sigmoid, normal_cdf] {
+        for share in [sigmoid, gelu_derivative, silu_derivative] {
             assert_eq!((share(f32::NEG_INFINITY), share(f32::INFINITY)), (0.0, 1.0));
-            assert!(share(f32::NAN).is_nan() && share(0.0) == 0.5);
+            assert!(share(f32::NAN).is_nan() && share(0.0) == 0.5 && share(-0.0) == 0.5);
         }
+        for unit in [gelu, silu] {
+            assert_eq!(unit(f32::NEG_INFINITY).to_bits(), (-0.0_f32).to_bits());
+            assert_eq!(unit(-0.0).to_bits(), (-0.0_f32).to_bits());
+            assert_eq!(unit(0.0).to_bits(), 0);
+            assert_eq!(
+                (unit(f32::INFINITY), unit(f32::MAX)),
+                (f32::INFINITY, f32::MAX)
+            );
+            assert!(unit(f32::NAN).is_nan() && unit(f32::MIN).is_sign_negative());
+        }
+        assert!(
+            gelu(-14.0) < 0.0 && silu(-108.0) < 0.0,
+            "subnormal results are kept"
+        );
         assert!(sigmoid(-100.0) > 0.0, "subnormal results are kept");
         assert!((erf(f32::INFINITY), erf(f32::NEG_INFINITY)) == (1.0, -1.0));
         assert!(erf(f32::NAN).is_nan());
         for i in -100_000..100_000 {
             let x = i as f32 * 1e-3;
             assert!(tanh(x).abs() <= 1.0 && erf(x).abs() <= 1.0);
-            assert!((0.0..=1.0).contains(&sigmoid(x)) && (0.0..=1.0).contains(&normal_cdf(x)));
+            assert!((0.0..=1.0).contains(&sigmoid(x)));
         }
     }
 }

@@ -70,8 +70,14 @@ pub trait Float:
     fn softplus(self) -> Self;
     /// The error function `2/√π ∫₀ˣ e^(−t²) dt`.
     fn erf(self) -> Self;
-    /// The standard normal distribution's `Φ(x) = (1 + erf(x/√2)) / 2`, accurate also far below 0.
-    fn normal_cdf(self) -> Self;
+    /// `x · Φ(x)` with the standard normal distribution's `Φ(x) = (1 + erf(x/√2)) / 2`, accurate also far below 0.
+    fn gelu(self) -> Self;
+    /// The derivative of [`gelu`](Float::gelu): `Φ(x) + x φ(x)` with `φ(x) = e^(−x²/2) / √(2π)`.
+    fn gelu_derivative(self) -> Self;
+    /// `x · σ(x)` with the logistic function `σ`, accurate also far below 0.
+    fn silu(self) -> Self;
+    /// The derivative of [`silu`](Float::silu): `σ(x) (1 + x (1 − σ(x)))`.
+    fn silu_derivative(self) -> Self;
     /// Sine of an angle in radians.
     fn sin(self) -> Self;
     /// Cosine of an angle in radians.
@@ -253,9 +259,27 @@ impl Float for f32 {
         fast_f32::erf(self)
     }
     #[inline(always)]
-    fn normal_cdf(self) -> Self {
-        fast_f32::normal_cdf(self)
+    fn gelu(self) -> Self {
+        fast_f32::gelu(self)
     }
+    #[inline(always)]
+    fn gelu_derivative(self) -> Self {
+        fast_f32::gelu_derivative(self)
+    }
+    #[inline(always)]
+    fn silu(self) -> Self {
+        fast_f32::silu(self)
+    }
+    #[inline(always)]
+    fn silu_derivative(self) -> Self {
+        fast_f32::silu_derivative(self)
+    }
+}
+
+/// The standard normal distribution's `Φ(x) = erfc(−x/√2) / 2`.
+#[inline(always)]
+fn normal_cdf(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
 }
 
 impl Float for f64 {
@@ -314,8 +338,33 @@ impl Float for f64 {
         libm::erf(self)
     }
     #[inline(always)]
-    fn normal_cdf(self) -> Self {
-        0.5 * libm::erfc(-self * std::f64::consts::FRAC_1_SQRT_2)
+    fn gelu(self) -> Self {
+        let x = if self < -40.0 { -40.0 } else { self };
+        x * normal_cdf(x)
+    }
+    #[inline(always)]
+    fn gelu_derivative(self) -> Self {
+        let x = if self < -40.0 { -40.0 } else { self };
+        let x = if x > 40.0 { 40.0 } else { x };
+        let density = f64::exp(-0.5 * x * x) * 0.398_942_280_401_432_7;
+        x.mul_add(density, normal_cdf(x))
+    }
+    #[inline(always)]
+    fn silu(self) -> Self {
+        let x = if self < -800.0 { -800.0 } else { self };
+        // In two factors: their product may be below the normal numbers where the result is not.
+        let root = f64::exp(-0.5 * x.abs());
+        let over = if x < 0.0 { x * root * root } else { x };
+        over / root.mul_add(root, 1.0)
+    }
+    #[inline(always)]
+    fn silu_derivative(self) -> Self {
+        let w = self.abs();
+        let w = if w > 800.0 { 800.0 } else { w };
+        let root = f64::exp(-0.5 * w);
+        let share = 1.0 / root.mul_add(root, 1.0);
+        let below = (1.0 - w * share) * share * root * root;
+        if self < 0.0 { below } else { 1.0 - below }
     }
 }
 
@@ -341,7 +390,10 @@ mod tests {
             F::NAN.softplus(),
             F::NAN.exp_of_negative(),
             F::NAN.erf(),
-            F::NAN.normal_cdf(),
+            F::NAN.gelu(),
+            F::NAN.gelu_derivative(),
+            F::NAN.silu(),
+            F::NAN.silu_derivative(),
             F::NAN.maximum(F::ONE),
             F::ONE.maximum(F::NAN),
             F::NAN.minimum(F::ONE),
@@ -366,8 +418,16 @@ mod tests {
         assert_eq!(F::INFINITY.softplus(), F::INFINITY);
         assert_eq!((-F::INFINITY).softplus(), F::ZERO);
         assert_eq!(F::INFINITY.erf(), F::ONE);
-        assert_eq!(F::INFINITY.normal_cdf(), F::ONE);
-        assert_eq!((-F::INFINITY).normal_cdf(), F::ZERO);
+        for unit in [F::gelu, F::silu] {
+            assert_eq!(unit(F::INFINITY), F::INFINITY);
+            assert_eq!(unit(F::MAX), F::MAX);
+            assert_eq!(unit(-F::INFINITY), F::ZERO);
+        }
+        for slope in [F::gelu_derivative, F::silu_derivative] {
+            assert_eq!(slope(F::INFINITY), F::ONE);
+            assert_eq!(slope(F::ZERO), f(0.5));
+            assert_eq!(slope(-F::INFINITY), F::ZERO);
+        }
         assert_eq!(f(2.5).round_ties_even(), f(2.0));
         assert_eq!(f(-0.5).floor(), -F::ONE);
         assert_eq!(f(-0.5).ceil(), F::ZERO);
@@ -379,6 +439,12 @@ mod tests {
         close(f(-0.5).exp_of_negative(), f(-0.5).exp().to_f64());
         close(F::ONE.softplus(), 1.313_261_687_518_222_8);
         close(f(0.5).erf(), 0.520_499_877_813_046_5);
+        close(F::ONE.gelu(), 0.841_344_746_068_542_9);
+        close((-F::ONE).gelu(), -0.158_655_253_931_457_07);
+        close(F::ONE.silu(), 0.731_058_578_630_004_9);
+        close((-F::ONE).silu(), -0.268_941_421_369_995_1);
+        close(F::ONE.gelu_derivative(), 1.083_315_470_587_686_4);
+        close(F::ONE.silu_derivative(), 0.927_670_511_871_486_7);
         close(f(3.0).powi(-2), 1.0 / 9.0);
         close(f(2.0).powf(f(0.5)), std::f64::consts::SQRT_2);
         close(f(3.0).mul_add(f(4.0), f(5.0)), 17.0);

@@ -92,14 +92,10 @@ macro_rules! for_each_unary_op {
             /// `x` above 0, `alpha · (eˣ − 1)` below (D.-A. Clevert et al., 2016)
             elu(alpha: f64) Elu, saves Input, costs 500; |x| F::select(x > F::ZERO, x, alpha * x.exp_m1());
                 |x| F::select(x > F::ZERO, F::ONE, alpha * x.exp()); check (1.3) at [-2.0, 1.5];
-            /// `x · σ(x)`, also called swish (S. Elfwing et al., 2018)
-            silu() Silu, saves Input, costs 600; |x| F::select(x < F::MIN, F::MIN, x) * x.sigmoid();
-                |x| { let s = x.sigmoid(); s * x.mul_add(F::ONE - s, F::ONE) }; check () at [-2.0, 0.0, 1.5];
-            /// Gaussian error linear unit `x · Φ(x)`, exact (D. Hendrycks, K. Gimpel, 2016)
-            gelu() Gelu, saves Input, costs 900; |x| F::select(x < F::MIN, F::MIN, x) * x.normal_cdf();
-                |x| (x * F::from_f64(0.398_942_280_401_432_7))
-                    .mul_add((F::from_f64(-0.5) * x * x).exp_of_negative(), x.normal_cdf());
-                check () at [-2.0, 0.0, 1.5];
+            /// `x · σ(x)`, also called swish (S. Elfwing et al., 2018); its derivative is `σ(x) (1 + x (1 − σ(x)))`
+            silu() Silu, saves Input, costs 600; |x| x.silu(); |x| x.silu_derivative(); check () at [-2.0, 0.0, 1.5];
+            /// Gaussian error linear unit `x · Φ(x)`, exact (D. Hendrycks, K. Gimpel, 2016); its derivative is `Φ(x) + x φ(x)`
+            gelu() Gelu, saves Input, costs 900; |x| x.gelu(); |x| x.gelu_derivative(); check () at [-2.0, 0.0, 1.5];
             /// The approximation of [`gelu`](#method.gelu) `x/2 · (1 + tanh(u)) = x · σ(2u)` with `u = √(2/π)(x + 0.044715 x³)`
             gelu_tanh() GeluTanh, saves Input, costs 400;
                 |x| {

@@ -17,6 +17,7 @@ pub(crate) mod limits;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod pooling;
+pub(crate) mod recurrent;
 pub(crate) mod reduce;
 #[cfg(test)]
 pub(crate) mod reference;

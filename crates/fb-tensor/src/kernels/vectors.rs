@@ -19,7 +19,26 @@ fn joined(lanes: &[f64; LANES]) -> f64 {
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
-/// Sums in double precision of functions of the elements at the same place of several vectors.
+/// Adds functions of the elements at the same place of several parts to the lanes.
+#[allow(
+    clippy::needless_range_loop,
+    reason = "an iterator over the sums keeps their lanes in memory, numbers let them stay in registers"
+)]
+#[inline(always)]
+fn add_round<F: Float, const N: usize, const M: usize>(
+    lanes: &mut [[f64; LANES]; M],
+    parts: [&[F; LANES]; N],
+    f: &impl Fn([f64; N]) -> [f64; M],
+) {
+    for lane in 0..LANES {
+        let values = f(parts.map(|part| part[lane].to_f64()));
+        for sum in 0..M {
+            lanes[sum][lane] += values[sum];
+        }
+    }
+}
+
+/// Sums in double precision of functions of the elements at the same place of several vectors; of zeros they are 0.
 #[inline(always)]
 fn wide_sums<F: Float, const N: usize, const M: usize>(
     inputs: [&[F]; N],
@@ -30,22 +49,22 @@ fn wide_sums<F: Float, const N: usize, const M: usize>(
     let mut lanes = [[0.0; LANES]; M];
     let whole = length / LANES * LANES;
     for start in (0..whole).step_by(LANES) {
-        let parts: [&[F; LANES]; N] =
-            inputs.map(|input| input[start..].first_chunk().expect("a whole round"));
-        for lane in 0..LANES {
-            let values = f(parts.map(|part| part[lane].to_f64()));
-            for (lanes, value) in lanes.iter_mut().zip(values) {
-                lanes[lane] += value;
-            }
-        }
+        let parts = inputs.map(|input| input[start..].first_chunk().expect("a whole round"));
+        add_round(&mut lanes, parts, &f);
     }
-    for (lane, at) in (whole..length).enumerate() {
-        let values = f(inputs.map(|input| input[at].to_f64()));
-        for (lanes, value) in lanes.iter_mut().zip(values) {
-            lanes[lane] += value;
+    if whole < length {
+        // A lane that is picked at run time would keep all of them out of registers.
+        let mut rest = [[F::ZERO; LANES]; N];
+        for (rest, input) in rest.iter_mut().zip(inputs) {
+            rest[..length - whole].copy_from_slice(&input[whole..]);
         }
+        add_round(&mut lanes, rest.each_ref(), &f);
     }
-    lanes.each_ref().map(joined)
+    let mut totals = [0.0; M];
+    for (total, lanes) in totals.iter_mut().zip(&lanes) {
+        *total = joined(lanes);
+    }
+    totals
 }
 
 multiversion! {

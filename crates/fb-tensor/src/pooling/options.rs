@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 /// assert!(smoothing.count_include_pad);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(bound(
-    serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
-    deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
-))]
+#[serde(
+    deny_unknown_fields,
+    bound(
+        serialize = "[usize; D]: Serialize, [(usize, usize); D]: Serialize",
+        deserialize = "[usize; D]: Deserialize<'de>, [(usize, usize); D]: Deserialize<'de>"
+    )
+)]
 pub struct PoolOptions<const D: usize> {
     /// Positions of a window.
     pub window: [usize; D],

@@ -1,6 +1,6 @@
 use crate::support::{Style, assert_close, at_broadcast, cases, shrunk, styles, view, view_with};
 use fb_tensor::random::Key;
-use fb_tensor::{Attention, AttentionMask, KvCache, Tensor};
+use fb_tensor::{Attention, AttentionDropout, AttentionMask, KvCache, Tensor};
 use proptest::prelude::*;
 
 /// What is attended with: extents, options, and how everything lies in memory.
@@ -17,6 +17,8 @@ struct Case {
     /// 0 for none, 1 for flags, 2 for numbers; the axes it lacks and those it stretches.
     mask: (u8, usize, u8),
     scale: Option<f64>,
+    /// None, or the share of silenced weights.
+    dropout: Option<f64>,
     styles: [Style; 4],
 }
 
@@ -28,7 +30,14 @@ fn problems() -> impl Strategy<Value = Case> {
     let extents = (0_usize..3, 1_usize..3, 1_usize..3, lengths(), lengths());
     let widths = (0_usize..20, 0_usize..20);
     let scale = prop_oneof![Just(None), Just(Some(0.3)), Just(Some(-2.0))];
-    let options = (any::<bool>(), (0_u8..3, 0_usize..3, 0_u8..16), scale);
+    let dropout =
+        prop_oneof![2 => Just(None), 1 => Just(Some(0.0)), 2 => (0.01..0.9).prop_map(Some)];
+    let options = (
+        any::<bool>(),
+        (0_u8..3, 0_usize..3, 0_u8..16),
+        scale,
+        dropout,
+    );
     let memory = (styles(), styles(), styles(), styles());
     (extents, widths, options, memory).prop_map(|(extents, widths, options, memory)| {
         let (batch, kv_heads, group, queries, keys) = extents;
@@ -43,6 +52,7 @@ fn problems() -> impl Strategy<Value = Case> {
             causal: options.0,
             mask: options.1,
             scale: options.2,
+            dropout: options.3,
             styles: [memory.0, memory.1, memory.2, memory.3],
         }
     })
@@ -91,8 +101,15 @@ impl Case {
             scale: self.scale,
             causal: self.causal,
             mask,
+            dropout: self.dropout.map(|rate| dropout(rate, self.batch)),
         }
     }
+}
+
+/// For rows number 3, 4, …
+fn dropout(rate: f64, batch: usize) -> AttentionDropout {
+    let rows = (0..batch).map(|row| 3 + row as u64);
+    AttentionDropout::new(rate, Key::new(5).fold("weights"), 11, rows)
 }
 
 /// The weights by the definition, in double precision: `None` where a key is not seen.
@@ -126,6 +143,9 @@ fn scores(q: &Tensor, k: &Tensor, options: &Attention, at: [usize; 3]) -> Vec<Op
 fn naive(q: &Tensor, k: &Tensor, v: &Tensor, options: &Attention, g: &Tensor) -> [Tensor<f64>; 4] {
     let mut results = [g, q, k, v].map(|t| Tensor::<f64>::zeros_of(*t.shape()));
     let (group, width) = (q.dim(1) / k.dim(1), q.dim(3));
+    let shape = [q.dim(1), q.dim(2), k.dim(2)];
+    let factors = options.dropout.as_ref();
+    let factors = factors.map(|dropout| dropout.factors::<f64>(shape));
     let scale = options.scale.unwrap_or(1.0 / (width.max(1) as f64).sqrt());
     let place = |t: &Tensor, at: [usize; 4]| {
         at.iter()
@@ -154,11 +174,15 @@ fn naive(q: &Tensor, k: &Tensor, v: &Tensor, options: &Attention, g: &Tensor) ->
             let back = |i: usize| f64::from(g.at(&[batch, head, query, i]));
             let mut by_weights = vec![0.0; weights.len()];
             for (key, &weight) in weights.iter().enumerate() {
+                let factor = factors
+                    .as_ref()
+                    .map_or(1.0, |factors| factors.at(&[batch, head, query, key]));
                 for i in 0..v.dim(3) {
                     results[0].make_mut()[place(g, [batch, head, query, i])] +=
-                        weight * values(key, i);
-                    results[3].make_mut()[place(v, [batch, kv_head, key, i])] += weight * back(i);
-                    by_weights[key] += values(key, i) * back(i);
+                        weight * factor * values(key, i);
+                    results[3].make_mut()[place(v, [batch, kv_head, key, i])] +=
+                        weight * factor * back(i);
+                    by_weights[key] += factor * values(key, i) * back(i);
                 }
             }
             let mean: f64 = weights.iter().zip(&by_weights).map(|(w, g)| w * g).sum();
@@ -219,7 +243,7 @@ proptest! {
     fn a_row_depends_on_nothing_else(case in problems(), pick in any::<(prop::sample::Index, prop::sample::Index)>()) {
         prop_assume!(case.batch > 0 && case.queries > 0);
         let [q, k, v] = case.operands();
-        let case = Case { mask: (0, 0, 0), causal: false, ..case };
+        let case = Case { mask: (0, 0, 0), causal: false, dropout: None, ..case };
         let options = case.options();
         let whole = q.attention(&k, &v, &options);
         let (batch, query) = (pick.0.index(case.batch), pick.1.index(case.queries));
@@ -283,7 +307,7 @@ fn threads_do_not_change_the_bits() {
             heads(kv, "v"),
             heads(shape, "g"),
         );
-        let options = Attention::new().causal();
+        let options = Attention::new().causal().dropout(dropout(0.3, shape[0]));
         let run = || run(&q, &k, &v, &options, &g);
         let alone = with_threads(1, run);
         for count in [2, 4] {
@@ -327,6 +351,63 @@ fn a_query_that_sees_nothing_gives_zeros_and_takes_no_gradient() {
             assert!(blind.len() < 5 || t.iter().all(|x| x == 0.0));
         }
     }
+}
+
+#[test]
+fn what_dropout_silences_is_random_in_every_direction() {
+    let shape = [4, 4, 64, 200];
+    let factors: Tensor<f64> = dropout(0.25, shape[0]).factors([shape[1], shape[2], shape[3]]);
+    let kept = 1.0 / 0.75;
+    assert!(factors.iter().all(|x| x == 0.0 || x == kept));
+    // Centred, so that products of neighbours have the mean 0 if they know nothing of each other.
+    let noise = (factors - Tensor::full_of([1], 1.0)) * (1.0 / kept);
+    let pairs = |a: Tensor<f64>, b: Tensor<f64>| (a * b).mean().abs();
+    let bound = 4.0 * 0.1875 / (shape.iter().product::<usize>() as f64 / 2.0).sqrt();
+    assert!(noise.mean().abs() < bound);
+    for (axis, end) in shape.into_iter().enumerate() {
+        for distance in [1, 2, 3].into_iter().filter(|&distance| distance < end) {
+            let found = pairs(
+                noise.slice(axis, distance..end),
+                noise.slice(axis, 0..end - distance),
+            );
+            assert!(
+                found < bound,
+                "axis {axis}, {distance} apart: {found} of {bound}"
+            );
+        }
+    }
+    let other = |step, row| {
+        let key = Key::new(5).fold("weights");
+        AttentionDropout::new(0.25, key, step, [row].into_iter()).factors::<f64>([1, 8, 8])
+    };
+    let two = dropout(0.25, 2).factors::<f64>([1, 8, 8]);
+    assert_eq!(other(11, 3), two.slice(0, 0..1));
+    assert_eq!(other(11, 4), two.slice(0, 1..2), "however batches are cut");
+    assert_ne!(other(11, 3), other(11, 4));
+    assert_ne!(other(12, 3), other(11, 3));
+}
+
+#[test]
+fn dropout_rates_are_shares() {
+    let q = heads([1, 1, 2, 4], "q");
+    let with = |rate| q.try_attention(&q, &q, &Attention::new().dropout(dropout(rate, 1)));
+    for rate in [1.0, -0.1, f64::NAN] {
+        assert_eq!(
+            with(rate).unwrap_err().to_string(),
+            format!(
+                "attention: a dropout rate is from 0 to below 1, found {rate}\n  \
+                 help: the rate is the share that is silenced: 0.2 keeps 80 %"
+            )
+        );
+    }
+    let of_three = Attention::new().dropout(dropout(0.1, 3));
+    assert_eq!(
+        q.try_attention(&q, &q, &of_three).unwrap_err().to_string(),
+        "attention: dropout was made for 3 rows, but the batch has 1"
+    );
+    assert_eq!(with(0.0).unwrap(), q.attention(&q, &q, &Attention::new()));
+    let nearly = 1.0 - f64::EPSILON;
+    assert!(with(nearly).unwrap().iter().all(|x| x == 0.0));
 }
 
 #[test]

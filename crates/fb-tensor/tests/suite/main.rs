@@ -21,6 +21,7 @@ mod norms;
 mod pooling;
 mod positions;
 mod products;
+mod recurrent;
 mod reductions;
 mod resizing;
 mod softmax;

@@ -64,8 +64,10 @@ impl<F: Float> Compile<F> for Network<F> {
             loss_on: LossOn::Last,
             clip: None,
             penalties: Vec::new(),
+            jacobian_penalty: None,
             average: None,
             tape: Tape::new(),
+            lists: Default::default(),
             clock: Clock::default(),
         })
     }

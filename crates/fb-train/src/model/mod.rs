@@ -26,7 +26,7 @@ pub(crate) use step::{Segment, Start, StepOptions};
 pub use trace::Traced;
 
 use crate::describe::Training;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use fb_autograd::Tape;
 use fb_nn::feedback::gradient::GradientStrategy;
@@ -51,10 +51,12 @@ pub struct Model<F: Float = f32> {
     pub(crate) loss_on: LossOn,
     pub(crate) clip: Option<Clip>,
     pub(crate) penalties: Vec<Penalty>,
+    pub(crate) jacobian_penalty: Option<f64>,
     /// The running average of the weights, while `fit` keeps one.
     pub(crate) average: Option<Average<F>>,
     /// Kept between steps so that its memory is reused; empty outside a step.
     tape: Tape<F>,
+    lists: step::Lists<F>,
     pub(crate) clock: Clock,
 }
 
@@ -134,6 +136,15 @@ impl<F: Float> Model<F> {
         self
     }
 
+    /// Adds to the loss a penalty on how much the loop stretches what it carries, `weight · ‖J v‖² / n` with a random `v`: it
+    /// keeps a loop near contraction. A weight that is not a number from 0 on is an error of the next training. See
+    /// [`Trajectory::penalty`](fb_nn::feedback::network::Trajectory::penalty).
+    #[must_use]
+    pub fn jacobian_penalty(mut self, weight: f64) -> Self {
+        self.jacobian_penalty = Some(weight);
+        self
+    }
+
     /// Checks what was set after `compile`.
     pub(crate) fn check_settings(&self) -> Result<()> {
         if let Some(clip) = &self.clip {
@@ -141,6 +152,16 @@ impl<F: Float> Model<F> {
         }
         for penalty in &self.penalties {
             penalty.validate()?;
+        }
+        if let Some(weight) = self.jacobian_penalty
+            && !(weight >= 0.0 && weight.is_finite())
+        {
+            return Err(Error::Setting {
+                what: "Model::jacobian_penalty",
+                expected: "a weight from 0 on",
+                found: weight.to_string(),
+                help: "weights between 0.01 and 1 are usual",
+            });
         }
         Ok(())
     }
@@ -170,13 +191,17 @@ impl<F: Float> Model<F> {
             .penalties
             .iter()
             .map(|penalty| format!("penalty: {penalty}"));
+        let jacobian = self
+            .jacobian_penalty
+            .iter()
+            .map(|weight| format!("penalty: {weight} on the loop's Jacobian"));
         Training {
             loss: self.loss.kind(),
             loss_on: self.loss_on,
             gradient: self.network.gradient(self.gradient.as_ref()).kind(),
             optimizer: self.optimizer.kind(),
             learning_rate: self.optimizer.learning_rate(),
-            extras: clip.chain(penalties).collect(),
+            extras: clip.chain(penalties).chain(jacobian).collect(),
         }
     }
 

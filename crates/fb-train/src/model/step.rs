@@ -58,6 +58,22 @@ impl<F: Float> Default for StepOptions<'_, F> {
     }
 }
 
+/// Lists of one step whose memory the next one uses again; empty between steps.
+#[derive(Debug)]
+pub(super) struct Lists<F: Float> {
+    gradients: Vec<(ParamId, Tensor<F>)>,
+    updates: Vec<(ParamId, Tensor<F>)>,
+}
+
+impl<F: Float> Default for Lists<F> {
+    fn default() -> Self {
+        Self {
+            gradients: Vec::new(),
+            updates: Vec::new(),
+        }
+    }
+}
+
 /// Where a segment starts.
 #[derive(Clone, Debug)]
 pub(crate) struct Start<F: Float> {
@@ -174,7 +190,8 @@ impl<F: Float> Model<F> {
             false => fb_autograd::Tape::no_grad(),
         };
         let mut cx = Context::train(self.network.params(), tape, self.key(), self.clock.step)
-            .with_first_row(options.first_row);
+            .with_first_row(options.first_row)
+            .with_update_list(std::mem::take(&mut self.lists.updates));
         let (trajectory, objective) = self.forward(&mut cx, samples, options, &start)?;
         let Objective { total, penalty } = objective;
         let mut value = total.item().to_f64();
@@ -207,13 +224,13 @@ impl<F: Float> Model<F> {
             weight => total * F::from_f64(weight),
         };
         let mut found = loss.backward();
-        let mut gradients: Vec<(ParamId, Tensor<F>)> = Vec::with_capacity(found.len());
+        let mut gradients = std::mem::take(&mut self.lists.gradients);
         for (id, leaf) in cx.leaves() {
             if let Some(gradient) = found.take(leaf) {
                 gradients.push((id, gradient));
             }
         }
-        let updates = cx.take_buffer_updates();
+        let mut updates = cx.take_buffer_updates();
         let state = trajectory.state().detached();
         // The tape holds the parameters: with it gone, the optimizer writes them in place instead of copying.
         drop((cx, trajectory, loss, found));
@@ -247,9 +264,11 @@ impl<F: Float> Model<F> {
             &gradients,
             rate,
         )?;
-        for (id, tensor) in updates {
+        for (id, tensor) in updates.drain(..) {
             self.network.params_mut().get_mut(id).value = tensor;
         }
+        gradients.clear();
+        self.lists = Lists { gradients, updates };
         if let Some(average) = &mut self.average {
             average.update(self.network.params());
         }
@@ -301,6 +320,7 @@ impl<F: Float> Model<F> {
             (state, _) => state.clone(),
         };
         let run = RunOptions {
+            jacobian_penalty: self.jacobian_penalty,
             schedule: options.schedule,
             gradient: self.gradient.clone(),
             wanted: self.loss_on.wanted(),

@@ -13,6 +13,9 @@ use std::path::Path;
 /// The key under which the names of frozen parameters stand, one a line.
 const FROZEN: &str = "frozen";
 
+/// The key under which the parametrisations of weights stand, as JSON.
+const PARAMETRIZATIONS: &str = "parametrizations";
+
 /// Gives networks the methods `save` and `load`.
 ///
 /// ```
@@ -64,13 +67,20 @@ impl<F: Float> NetworkFile for Network<F> {
         if !frozen.is_empty() {
             file.set_metadata(FROZEN, frozen.join("\n"))?;
         }
+        store_parametrizations(self, &mut file)?;
         file.save(path)
     }
 
     fn load_with(path: impl AsRef<Path>, registry: &Registry) -> Result<Self> {
         let path = path.as_ref();
         let file = ModelFile::load(path)?;
-        let mut network = build(file.architecture(), file.tensors(), registry, path)?;
+        let numbers = numbers(file.tensors());
+        let mut network = build(file.architecture(), numbers, registry, path)?;
+        // They make parameters of their own, which the file has values for.
+        let parametrizations = stored_parametrizations(&file, path)?;
+        registry
+            .parametrize(network.params_mut(), parametrizations, numbers)
+            .map_err(|cause| content(path, cause))?;
         let values = state(&network, file.tensors(), "", path)?;
         if let Some((name, _)) = file
             .tensors()
@@ -87,8 +97,14 @@ impl<F: Float> NetworkFile for Network<F> {
         }
         network.params_mut().load_state_dict(&values)?;
         for name in file.metadata(FROZEN).unwrap_or_default().lines() {
-            let frozen = network.params_mut().freeze(name);
-            frozen.map_err(|cause| content(path, cause))?;
+            let params = network.params_mut();
+            match params.id(name) {
+                Some(id) => params.get_mut(id).set_frozen(true),
+                None => {
+                    let unknown = params.matching(name).map(drop);
+                    unknown.map_err(|cause| content(path, cause))?;
+                }
+            }
         }
         Ok(network)
     }
@@ -97,7 +113,7 @@ impl<F: Float> NetworkFile for Network<F> {
 /// A network from its architecture as text, no larger than the tensors that are there for it.
 fn build<F: Float>(
     architecture: &str,
-    tensors: &NamedTensors,
+    numbers: usize,
     registry: &Registry,
     path: &Path,
 ) -> Result<Network<F>> {
@@ -108,13 +124,41 @@ fn build<F: Float>(
         found: error.to_string(),
         help: "the file was edited; write it again from the model",
     })?;
-    let numbers = tensors
-        .iter()
-        .flat_map(|(_, tensor)| Some(tensor.shape().elements()))
-        .fold(0, usize::saturating_add);
     Topology::from_json(json, registry)
         .and_then(|topology| Network::build_within(topology, numbers))
         .map_err(|cause| content(path, cause))
+}
+
+/// How many numbers a file has in all.
+fn numbers(tensors: &NamedTensors) -> usize {
+    let tensors = tensors.iter();
+    tensors
+        .map(|(_, tensor)| tensor.shape().elements())
+        .fold(0, usize::saturating_add)
+}
+
+/// Lists the parametrisations of a network in a file, if it has any.
+pub(super) fn store_parametrizations<F: Float>(
+    network: &Network<F>,
+    file: &mut ModelFile,
+) -> Result<()> {
+    if network.params().parametrizations().next().is_some() {
+        let listed = network.params().parametrizations_to_json()?;
+        file.set_metadata(PARAMETRIZATIONS, listed.to_string())?;
+    }
+    Ok(())
+}
+
+/// The list of parametrisations in a file; an empty one if there is none.
+pub(super) fn stored_parametrizations(file: &ModelFile, path: &Path) -> Result<serde_json::Value> {
+    let listed = file.metadata(PARAMETRIZATIONS).unwrap_or("[]");
+    serde_json::from_str(listed).map_err(|error| Error::Damaged {
+        path: path.to_owned(),
+        part: "list of parametrisations",
+        expected: "JSON".to_owned(),
+        found: error.to_string(),
+        help: "the file was edited; write it again from the model",
+    })
 }
 
 /// Says in which file it is.

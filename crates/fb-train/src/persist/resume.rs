@@ -1,7 +1,7 @@
 //! The whole state of training in one checkpoint, and the way back into it.
 
 use super::difference;
-use super::network::{content, state};
+use super::network::{content, state, store_parametrizations, stored_parametrizations};
 use super::settings::{FitSettings, SETTINGS};
 use super::tensors::{fetch, store};
 use crate::callback::Callback;
@@ -69,6 +69,7 @@ impl<F: Float> Model<F> {
             .to_named(&*self.optimizer, self.params());
         let mut file = ModelFile::new(self.network.topology().to_json()?.to_string());
         file.set_metadata(SETTINGS, self.settings(fit)?.to_string())?;
+        store_parametrizations(&self.network, &mut file)?;
         let tensors = file.tensors_mut();
         for (_, param) in self.params().iter() {
             tensors.insert(format!("{PARAMS}{}", param.name()), store(&param.value));
@@ -184,20 +185,31 @@ impl<F: Float> Model<F> {
         let found = checkpoint.model.architecture();
         // Text that is no JSON is compared as what it is: text.
         let found = serde_json::from_str(found).unwrap_or_else(|_| Value::from(found));
-        let Some(difference) = difference::first(&own, &found) else {
-            return Ok(());
-        };
-        let what = match difference.path.as_str() {
-            "" => "architecture",
-            path => path,
-        };
-        Err(misfit(
-            path,
-            what,
-            difference.expected,
-            difference.found,
-            "build the network as it was, or remove the file to start anew",
-        ))
+        if let Some(difference) = difference::first(&own, &found) {
+            let what = match difference.path.as_str() {
+                "" => "architecture",
+                path => path,
+            };
+            return Err(misfit(
+                path,
+                what,
+                difference.expected,
+                difference.found,
+                "build the network as it was, or remove the file to start anew",
+            ));
+        }
+        let own = self.params().parametrizations_to_json()?;
+        let found = stored_parametrizations(&checkpoint.model, path)?;
+        match difference::first(&own, &found) {
+            None => Ok(()),
+            Some(difference) => Err(misfit(
+                path,
+                &format!("parametrizations{}", difference.path),
+                difference.expected,
+                difference.found,
+                "parametrize the weights as they were, in the same order, or remove the file to start anew",
+            )),
+        }
     }
 
     fn memory(&self, checkpoint: &Checkpoint, path: &Path) -> Result<OptimizerState<F>> {

@@ -55,6 +55,7 @@ impl<F: Float> Model<F> {
             },
             "gradient": format!("{:?}", self.network.gradient(self.gradient.as_ref())),
             "optimizer": { "kind": self.optimizer.kind(), "config": self.optimizer.config()? },
+            "jacobian_penalty": self.jacobian_penalty,
             "clip": as_json(serde_json::to_value(self.clip))?,
             "penalties": as_json(serde_json::to_value(&self.penalties))?,
         });

@@ -8,7 +8,18 @@ use super::tree::{Finding, Tree};
 
 pub(crate) const SOURCE: &str = "crates/fb-nn/src/";
 pub(crate) const ROOMS: [&str; 4] = ["layers", "loss", "optim", "feedback"];
-const FLOOR: [&str; 6] = ["module", "cell", "state", "param", "init", "state_dict"];
+const FLOOR: [&str; 8] = [
+    "module",
+    "cell",
+    "state",
+    "param",
+    "parametrization",
+    "init",
+    "spectrum",
+    "state_dict",
+];
+/// Stand on the rooms: none of them, and nothing of the floor, names these.
+pub(crate) const UPPER: [&str; 1] = ["classic"];
 /// Inside `feedback` each names only those before it.
 const STAIRS: [&str; 6] = [
     "solver", "schedule", "topology", "state", "gradient", "network",
@@ -73,7 +84,8 @@ fn named_paths(tree: &Tree) -> Vec<(String, Vec<String>, usize, Vec<String>)> {
     found
 }
 
-/// `layers`, `loss`, `optim` and `feedback` stand on the floor; they do not name each other, and the floor names none.
+/// `layers`, `loss`, `optim` and `feedback` stand on the floor; they do not name each other, and the floor names none. What
+/// stands on them may name them all, and none of them names it.
 pub(crate) fn rooms_apart(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, module, line, named) in named_paths(tree) {
@@ -81,7 +93,7 @@ pub(crate) fn rooms_apart(tree: &Tree) -> Vec<Finding> {
             continue;
         };
         let (here, there) = (here.as_str(), there.as_str());
-        if ROOMS.contains(&there)
+        if (ROOMS.contains(&there) || UPPER.contains(&there))
             && here != there
             && (ROOMS.contains(&here) || FLOOR.contains(&here))
         {
@@ -161,10 +173,19 @@ mod tests {
                 "use crate::layers::Dense;",
             ),
             ("crates/fb-nn/src/param.rs", "use crate::optim::Adam;"),
+            (
+                "crates/fb-nn/src/classic/hopfield.rs",
+                "use crate::{feedback::Graph, layers::Dense};",
+            ),
+            (
+                "crates/fb-nn/src/feedback/network.rs",
+                "\nuse crate::classic::Hopfield;",
+            ),
             ("crates/fb-nn/src/registry.rs", "use crate::layers::Dense;"),
         ]);
         let findings = rooms_apart(&tree);
         let expected = [
+            ("feedback/network.rs", 2),
             ("loss/bce.rs", 3),
             ("optim/adam.rs", 1),
             ("optim/adam.rs", 2),

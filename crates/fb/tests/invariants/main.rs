@@ -31,9 +31,10 @@ fn hold(rule: fn(&Tree) -> Vec<Finding>) {
 #[test]
 fn the_places_that_rules_name_exist() {
     let tree = Tree::of_repository();
-    let rooms = imports::ROOMS.map(|room| format!("{}{room}", imports::SOURCE));
+    let rooms = imports::ROOMS.into_iter().chain(imports::UPPER);
+    let rooms = rooms.map(|room| format!("{}{room}", imports::SOURCE));
     let homes = confined::UNSAFE_HOMES.map(str::to_owned);
-    for place in rooms.into_iter().chain(homes) {
+    for place in rooms.chain(homes) {
         assert!(
             tree.has(&place) || tree.has(&format!("{place}.rs")),
             "{place} is gone: name its successor in the rule"

@@ -2,6 +2,7 @@
 
 use super::edge::BuiltEdge;
 use super::plan::Plan;
+use super::tick::Shelf;
 use super::{BuiltNode, Network, Wiring, check};
 use crate::error::Result;
 use crate::feedback::state::{Layout, RegisterLayout};
@@ -39,6 +40,11 @@ impl<F: Float> Network<F> {
         let (from, to) = edge.split_once("->").unwrap_or((edge, ""));
         let topology = self.topology().without_edge(from.trim(), to.trim())?;
         let mut smaller = Self::build(topology)?;
+        for (name, kind) in self.params.parametrizations() {
+            if smaller.params.id(name).is_some() {
+                smaller.params.parametrize_one(name, kind, usize::MAX)?;
+            }
+        }
         let ids: Vec<_> = smaller.params.iter().map(|(id, _)| id).collect();
         for id in ids {
             let param = smaller.params.get_mut(id);
@@ -72,13 +78,13 @@ impl<F: Float> Wiring<F> {
     pub(super) fn build(topology: Topology, scope: &mut Scope<F>) -> Result<Self> {
         check::declaration::<F>(&topology)?;
         let widens = |edge: &crate::feedback::topology::Edge| edge.combine == Combine::Concat;
-        let nodes = if topology.edges.iter().any(widens) {
+        let values = if topology.edges.iter().any(widens) {
             // A source's shape must be known before the layer that it widens is built: a first pass without
             // edges finds the shapes, the second uses them.
             let mut first = Scope::new(Key::new(topology.seed));
             first.enter(scope.path().to_owned());
             let narrow = build_nodes::<F>(&topology, &mut first, |_| 0)?;
-            let spec = |name: &str| spec_of(&topology, &narrow, topology.slot(name)?);
+            let spec = |name: &str| narrow.spec(topology.slot(name)?);
             let features = |to: &str| {
                 let edges = topology.edges.iter().filter(|e| widens(e) && e.to == to);
                 edges
@@ -97,9 +103,9 @@ impl<F: Float> Wiring<F> {
             let slot = |name: &str| topology.slot(name).expect("ends were checked");
             let has_register = edge.delay > 0 || slot(&edge.from) >= slot(&edge.to);
             let register = has_register.then_some(registers.len());
-            edges.push(BuiltEdge::build(edge, &topology, &nodes, register, scope)?);
+            edges.push(BuiltEdge::build(edge, &topology, &values, register, scope)?);
             if has_register {
-                let spec = spec_of(&topology, &nodes, slot(&edge.from));
+                let spec = values.spec(slot(&edge.from));
                 registers.push(RegisterLayout {
                     name: format!("{}->{}", edge.from, edge.to),
                     shape: spec.expect("the slot is there").shape,
@@ -112,25 +118,34 @@ impl<F: Float> Wiring<F> {
             .iter()
             .filter_map(|name| topology.slot(name))
             .collect();
-        let plan = Plan::new(&topology, &nodes, &edges, &outputs)?;
+        let plan = Plan::new(&topology, &values.nodes, &edges, &outputs)?;
         let wiring = Self {
             topology,
-            nodes,
+            nodes: values.nodes,
             edges,
             outputs,
             plan,
             layout: Arc::new(Layout { registers }),
+            shelf: Shelf::default(),
         };
         wiring.check_rule(&wiring.topology.schedule.rule())?;
         Ok(wiring)
     }
 }
 
-/// What a slot holds.
-fn spec_of<F: Float>(topology: &Topology, nodes: &[BuiltNode<F>], slot: usize) -> Option<Spec> {
-    match slot.checked_sub(topology.inputs.len()) {
-        None => Some(topology.inputs[slot].spec),
-        Some(node) => Some(nodes.get(node)?.output),
+/// What slots hold, before the network is one.
+pub(super) struct BuiltValues<F: Float> {
+    /// The inputs, as layers read them: widened where edges widen them.
+    pub(super) inputs: Vec<Spec>,
+    pub(super) nodes: Vec<BuiltNode<F>>,
+}
+
+impl<F: Float> BuiltValues<F> {
+    pub(super) fn spec(&self, slot: usize) -> Option<Spec> {
+        match slot.checked_sub(self.inputs.len()) {
+            None => Some(self.inputs[slot]),
+            Some(node) => Some(self.nodes.get(node)?.output),
+        }
     }
 }
 
@@ -139,13 +154,13 @@ fn build_nodes<F: Float>(
     topology: &Topology,
     scope: &mut Scope<F>,
     extra_features: impl Fn(&str) -> usize,
-) -> Result<Vec<BuiltNode<F>>> {
+) -> Result<BuiltValues<F>> {
     let mut specs = topology
         .inputs
         .iter()
         .map(|input| widened(input.spec, extra_features(&input.name)))
         .collect::<Result<Vec<_>>>()?;
-    topology
+    let nodes = topology
         .nodes
         .iter()
         .map(|node| {
@@ -172,7 +187,12 @@ fn build_nodes<F: Float>(
                 })
             })
         })
-        .collect()
+        .collect::<Result<Vec<_>>>()?;
+    specs.truncate(topology.inputs.len());
+    Ok(BuiltValues {
+        inputs: specs,
+        nodes,
+    })
 }
 
 fn widened(spec: Spec, features: usize) -> Result<Spec> {

@@ -1,6 +1,7 @@
 //! Everything about a declaration that can be wrong before parameters exist.
 
-use super::{BuiltNode, Wiring};
+use super::Wiring;
+use super::build::BuiltValues;
 use crate::error::{Error, Result};
 use crate::feedback::schedule::{Halt, MOST_ITERATIONS, Rule};
 use crate::feedback::topology::{Clock, Combine, Edge, INPUT, Initial, Projection, Topology};
@@ -32,6 +33,7 @@ pub(super) fn declaration<F: Float>(topology: &Topology) -> Result<()> {
     names(topology)?;
     sources(topology)?;
     topology.schedule.validate()?;
+    scopes(topology)?;
     let mut seen = HashSet::new();
     for edge in &topology.edges {
         ends(topology, edge)?;
@@ -47,10 +49,11 @@ pub(super) fn declaration<F: Float>(topology: &Topology) -> Result<()> {
             );
             return Err(edge.error("is declared twice", detail, help));
         }
+        forward(topology, edge)?;
         timing(topology, edge)?;
         numbers(edge)?;
     }
-    scopes(topology)
+    Ok(())
 }
 
 fn input<F: Float>(topology: &Topology, name: &str, spec: Spec) -> Result<()> {
@@ -351,10 +354,7 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         return Err(edge.error("can never be reached", detail, help));
     }
     if edge.carry && (edge.clock == Clock::Step || !rule.is_sequence()) {
-        let detail =
-            "only a value that would start anew at each step of a sequence can be carried on";
-        let help = "drop .carry(), or run along a sequence with .schedule(Sequence::with(…))";
-        return Err(edge.error("carries nothing on", detail, help));
+        return Err(carries_nothing_on(edge));
     }
     if edge.combine == Combine::Concat && edge.projection != Projection::Learned {
         let detail = "concatenation has no projection: the widened layer has the weights";
@@ -369,6 +369,39 @@ fn timing(topology: &Topology, edge: &Edge) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn carries_nothing_on(edge: &Edge) -> Error {
+    let detail = "only a value that would start anew at each step of a sequence can be carried on";
+    let help = "drop .carry(), or run along a sequence with .schedule(Sequence::with(…))";
+    edge.error("carries nothing on", detail, help)
+}
+
+/// What speaks of earlier ticks has no meaning for an edge from an earlier value to a later layer without delay.
+fn forward(topology: &Topology, edge: &Edge) -> Result<()> {
+    let is_forward = edge.delay == 0 && topology.slot(&edge.from) < topology.slot(&edge.to);
+    let plain = Edge::forward("", "");
+    let settings = [
+        ("clock", edge.clock != plain.clock),
+        ("carry", edge.carry),
+        ("initial", edge.initial != plain.initial),
+        ("damping", edge.damping != plain.damping),
+        ("limit", edge.limit.is_some()),
+    ];
+    match settings.iter().find(|(_, set)| *set) {
+        Some((method, _)) if is_forward => {
+            let detail = format!(
+                "{:?} comes before {:?}: the value arrives at the tick at which it is computed, and none is kept",
+                edge.from, edge.to
+            );
+            Err(edge.error(
+                format!("has .{method}() and no delay"),
+                detail,
+                format!("drop .{method}(); or let it arrive later along a sequence: .clock(Clock::Step).delay(1)"),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl<F: Float> Wiring<F> {
@@ -387,6 +420,9 @@ impl<F: Float> Wiring<F> {
                 let help = "use .delay(1) and iterate with .schedule(Unroll::iterations(n)), or .schedule(Converge::to(1e-4)) to find where it comes to rest";
                 return Err(edge.error("has a delay of 0", detail, help));
             }
+            if edge.carry && !rule.is_sequence() {
+                return Err(carries_nothing_on(edge));
+            }
             if converges && edge.noise > 0.0 && edge.clock == Clock::Iteration {
                 let detail = "a loop that is drawn anew at each evaluation does not come to rest";
                 let help = "drop .noise(), start from noise with .initial(Initial::Noise(1.0)), or iterate with Unroll";
@@ -401,8 +437,30 @@ impl<F: Float> Wiring<F> {
                 return Err(edge.error("is on the wrong clock", detail, help));
             }
         }
-        if let Rule::Halt(halt) = rule.inner() {
-            self.check_halting(halt)?;
+        match rule.inner() {
+            Rule::Halt(halt) => self.check_halting(halt),
+            Rule::Converge(_) => self.check_statistics(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that no layer of a loop that should come to rest moves with the batch.
+    fn check_statistics(&self) -> Result<()> {
+        let nodes = self.plan.iterations().map(super::plan::LoopPlan::nodes);
+        for node in nodes.into_iter().flatten() {
+            let built = &self.nodes[node];
+            if built.module.shares_batch_statistics() {
+                return Err(Error::Layer {
+                    layer: built.path.clone(),
+                    kind: self.topology.nodes[node].layer.kind().to_owned(),
+                    expected: "a layer whose samples do not see each other, inside a loop that should converge"
+                        .to_owned(),
+                    found: "one with statistics of the batch, which move while the loop runs"
+                        .to_owned(),
+                    help: "use RmsNorm, LayerNorm or GroupNorm, or iterate with Unroll and .per_iteration(n)"
+                        .to_owned(),
+                });
+            }
         }
         Ok(())
     }
@@ -455,8 +513,8 @@ impl<F: Float> Wiring<F> {
 /// Checks that widening layers did not change the shapes that it was computed from.
 pub(super) fn concat_shapes<F: Float>(
     topology: &Topology,
-    narrow: &[BuiltNode<F>],
-    wide: &[BuiltNode<F>],
+    narrow: &BuiltValues<F>,
+    wide: &BuiltValues<F>,
 ) -> Result<()> {
     for edge in topology
         .edges
@@ -466,14 +524,12 @@ pub(super) fn concat_shapes<F: Float>(
         let inputs = topology.inputs.len();
         let slot = |name: &str| topology.slot(name).expect("ends were checked");
         let (from, to) = (slot(&edge.from), slot(&edge.to));
-        let spec = |nodes: &[BuiltNode<F>], slot: usize| match slot.checked_sub(inputs) {
-            None => topology.inputs[slot].spec,
-            Some(node) => nodes[node].output,
-        };
+        let spec =
+            |values: &BuiltValues<F>, slot: usize| values.spec(slot).expect("ends were checked");
         let before = spec(narrow, from);
         let target = match to.checked_sub(inputs) {
             None => topology.inputs[to].spec,
-            Some(node) => narrow[node].inputs[0].1,
+            Some(node) => narrow.nodes[node].inputs[0].1,
         };
         if target.kind != ValueKind::Float {
             return Err(super::edge::carries_no_numbers(edge, before, target));

@@ -1,6 +1,7 @@
 //! An edge, built: where it goes and through which weights.
 
 use super::BuiltNode;
+use super::build::BuiltValues;
 use super::map::{GAIN, Map, features};
 use crate::error::{Error, Result};
 use crate::feedback::State;
@@ -51,15 +52,15 @@ impl BuiltEdge {
     pub(super) fn build<F: Float>(
         edge: &Edge,
         topology: &Topology,
-        nodes: &[BuiltNode<F>],
+        values: &BuiltValues<F>,
         register: Option<usize>,
         scope: &mut Scope<F>,
     ) -> Result<Self> {
         let slot = |name: &str| topology.slot(name).expect("ends were checked");
         let (from, to) = (slot(&edge.from), slot(&edge.to));
         let inputs = topology.inputs.len();
-        let node = |slot: usize| slot.checked_sub(inputs).map(|node| &nodes[node]);
-        let source = node(from).map_or_else(|| topology.inputs[from].spec, |node| node.output);
+        let node = |slot: usize| slot.checked_sub(inputs).map(|node| &values.nodes[node]);
+        let source = values.spec(from).expect("ends were checked");
         let joined = node(to).map_or_else(|| topology.inputs[to].spec, |node| node.inputs[0].1);
         let target = node(to).and_then(|node| node.sum).unwrap_or(joined.shape);
         if source.kind != ValueKind::Float || joined.kind != ValueKind::Float {
@@ -175,8 +176,12 @@ impl BuiltEdge {
         cx: &mut Context<'_, F>,
         batch: usize,
     ) -> Option<Var<F>> {
+        // Noise is added to zeros, too; a first sweep is one without the edge.
+        let noisy = self.noise > 0.0 && cx.draws() && self.initial == Initial::Zeros;
         match self.initial {
-            Initial::Zeros | Initial::FirstSweep if self.combine != Combine::Concat => None,
+            Initial::Zeros | Initial::FirstSweep if self.combine != Combine::Concat && !noisy => {
+                None
+            }
             _ => Some(self.full_initial_value(cx, batch)),
         }
     }
@@ -299,6 +304,9 @@ impl BuiltEdge {
         if self.combine == Combine::Concat {
             return Var::concat(&[u, r], u.shape().len() - 1);
         }
+        if self.combine == Combine::Add {
+            return self.map.add(cx, u, r);
+        }
         let mapped = self.map.apply(cx, r);
         if let Combine::Multiply | Combine::Film = self.combine {
             let scaled = u + &(u * &mapped);
@@ -372,7 +380,7 @@ fn clip_gradient<F: Float>(value: &Var<F>, norm: f64) -> Var<F> {
                 let length = row.iter().map(|x| x.to_f64().powi(2)).sum::<f64>().sqrt();
                 if length > norm {
                     let factor = F::from_f64(norm / length);
-                    row.iter_mut().for_each(|x| *x = *x * factor);
+                    row.iter_mut().for_each(|x| *x *= factor);
                 }
             }
             vec![Some(clipped)]

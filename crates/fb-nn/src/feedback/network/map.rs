@@ -147,6 +147,17 @@ impl Map {
             || (self.source.len() == 1 && self.target.len() == 1)
     }
 
+    /// `u` and what the weights make of `r`, in one pass where that is one product.
+    pub(super) fn add<F: Float>(&self, cx: &mut Context<'_, F>, u: &Var<F>, r: &Var<F>) -> Var<F> {
+        match (self.how, self.weight) {
+            (How::LastAxis, Some(id)) => {
+                cx.prepare(id);
+                r.linear_add(cx.prepared(id), None, u)
+            }
+            _ => u + &self.apply(cx, r),
+        }
+    }
+
     /// The value `r` of the source in the shape of the destination.
     pub(super) fn apply<F: Float>(&self, cx: &mut Context<'_, F>, r: &Var<F>) -> Var<F> {
         let Some(weight) = self.weight.map(|id| cx.param(id)) else {

@@ -6,6 +6,7 @@ mod describe;
 mod edge;
 mod equilibrium;
 mod halt;
+mod jacobian;
 mod map;
 mod nested;
 mod plan;
@@ -24,7 +25,7 @@ pub use run::{RunOptions, Trajectory};
 pub use session::Session;
 
 use super::state::{Layout, State};
-use super::topology::Topology;
+use super::topology::{Initial, Topology};
 use crate::error::Result;
 use crate::module::{Context, Module, Spec, Value};
 use crate::param::Params;
@@ -32,6 +33,7 @@ use edge::BuiltEdge;
 use fb_tensor::{Float, Shape};
 use plan::Plan;
 use std::sync::Arc;
+use tick::Shelf;
 
 /// A network that can run: everything about it has been checked.
 ///
@@ -52,6 +54,7 @@ struct Wiring<F: Float> {
     outputs: Vec<usize>,
     plan: Plan,
     layout: Arc<Layout>,
+    shelf: Shelf<F>,
 }
 
 /// A layer, built.
@@ -125,10 +128,13 @@ impl<F: Float> Network<F> {
         }
     }
 
-    /// The state before the first tick for so many samples, with each edge's initial value in its register.
+    /// The state before the first tick for so many samples, with each edge's initial value in its register. The registers of
+    /// edges that start from a [first sweep](super::topology::Initial::FirstSweep) are left to the run, which has the input.
     pub fn initial_state(&self, cx: &mut Context<'_, F>, batch: usize) -> State<F> {
         let mut state = State::new(self.wiring.layout.clone());
-        self.wiring.fill(cx, &mut state, batch);
+        let known = |edge: &&BuiltEdge| edge.initial != Initial::FirstSweep;
+        let edges = self.wiring.edges.iter().filter(known);
+        fill(edges, cx, &mut state, batch);
         state
     }
 
@@ -199,17 +205,27 @@ impl<F: Float> Wiring<F> {
 
     /// Gives the registers that are still empty their initial values.
     fn fill(&self, cx: &mut Context<'_, F>, state: &mut State<F>, batch: usize) {
-        for edge in &self.edges {
-            let Some(register) = edge.register else {
-                continue;
-            };
-            let depth = state.layout().registers[register].depth;
-            if state.register(register).len() < depth {
-                let initial = edge.full_initial_value(cx, batch);
-                let past = state.register_mut(register);
-                while past.len() < depth {
-                    past.push_back(initial.clone());
-                }
+        fill(self.edges.iter(), cx, state, batch);
+    }
+}
+
+/// Gives the registers of these edges their initial values where they are still empty.
+fn fill<'e, F: Float>(
+    edges: impl Iterator<Item = &'e BuiltEdge>,
+    cx: &mut Context<'_, F>,
+    state: &mut State<F>,
+    batch: usize,
+) {
+    for edge in edges {
+        let Some(register) = edge.register else {
+            continue;
+        };
+        let depth = state.layout().registers[register].depth;
+        if state.register(register).len() < depth {
+            let initial = edge.full_initial_value(cx, batch);
+            let past = state.register_mut(register);
+            while past.len() < depth {
+                past.push_back(initial.clone());
             }
         }
     }

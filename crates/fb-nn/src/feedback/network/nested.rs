@@ -185,4 +185,9 @@ impl<F: Float> Module<F> for NestedModule<F> {
         cx.enter_iteration(iteration);
         Ok(run?.into_last_all())
     }
+
+    fn shares_batch_statistics(&self) -> bool {
+        let mut nodes = self.wiring.nodes.iter();
+        nodes.any(|node| node.module.shares_batch_statistics())
+    }
 }

@@ -16,7 +16,8 @@ use std::sync::Arc;
 pub(super) struct Plan {
     /// Layers that run once.
     pub(super) before: Vec<usize>,
-    /// The outermost loop: over the steps of a sequence if an edge has that clock, otherwise over iterations.
+    /// The outermost loop: over the steps of a sequence if an edge has that clock or carries its value from step to step,
+    /// otherwise over iterations.
     pub(super) body: Option<Arc<LoopPlan>>,
     /// Layers that run once for each answer that is wanted.
     pub(super) after: Vec<usize>,
@@ -38,6 +39,8 @@ pub(super) struct LoopPlan {
     pub(super) entry: Vec<usize>,
     /// Layers whose `project` half depends on nothing that changes here, computed once for all ticks.
     pub(super) hoisted: Vec<usize>,
+    /// The positions in `entry` of what is joined here, and so has another value after a tick.
+    pub(super) rejoined: Vec<usize>,
     /// The slots that are computed inside and read outside.
     pub(super) reads: Vec<usize>,
 }
@@ -86,13 +89,13 @@ impl Plan {
         };
         let (steps, iterations) = (on(Clock::Step), on(Clock::Iteration));
         planner.check_loops(&iterations)?;
-        let stage = if steps.is_empty() {
+        let carried = iterations.iter().any(|&e| topology.edges[e].carry);
+        let stage = if steps.is_empty() && !carried {
             let stage = planner.stage(&all, &iterations, &[]);
             let body = planner.iteration_loop(&stage, &iterations, outputs)?;
             (stage, body.map(Arc::new))
         } else {
-            let inside = planner.members(&all, &iterations, &[]);
-            let stage = planner.stage(&all, &steps, &inside);
+            let stage = planner.stage(&all, &steps, &iterations);
             let body = planner.step_loop(&stage, &steps, &iterations, outputs)?;
             (stage, Some(Arc::new(body)))
         };
@@ -147,14 +150,13 @@ impl LoopPlan {
         nodes
     }
 
-    /// The edges that tick here and in loops inside.
+    /// The edges of this clock: those that tick here and in scopes inside.
     pub(super) fn all_edges(&self) -> Vec<usize> {
         let mut edges = self.edges.clone();
         for item in &self.items {
             match item {
-                Item::Join(_) | Item::Node(_) => {}
+                Item::Join(_) | Item::Node(_) | Item::Iterate(_) => {}
                 Item::Cycles(inner, _) => edges.extend(inner.all_edges()),
-                Item::Iterate(inner) => edges.extend(inner.all_edges()),
             }
         }
         edges
@@ -169,6 +171,16 @@ impl LoopPlan {
             Item::Iterate(inner) => inner.cycles_of(node),
         })
     }
+}
+
+/// The inputs that are joined by these, or in a loop over iterations among them.
+fn joined(items: &[Item]) -> Vec<usize> {
+    let slots = items.iter().flat_map(|item| match item {
+        Item::Join(slot) => vec![*slot],
+        Item::Iterate(inner) => joined(&inner.items),
+        Item::Node(_) | Item::Cycles(..) => Vec::new(),
+    });
+    slots.collect()
 }
 
 /// A part of the forward order, cut at a loop.
@@ -249,20 +261,21 @@ impl<'a, F: Float> Planner<'a, F> {
         leads
     }
 
-    /// The layers of the loop that these edges close, with `besides`.
-    fn members(&self, nodes: &[usize], edges: &[usize], besides: &[usize]) -> Vec<usize> {
-        let mut ends: Vec<usize> = edges
+    /// The layers of the loop that these edges close.
+    fn members(&self, nodes: &[usize], edges: &[usize]) -> Vec<usize> {
+        let ends: Vec<usize> = edges
             .iter()
             .flat_map(|&e| [self.edges[e].from, self.edges[e].to])
             .collect();
-        ends.extend(besides.iter().map(|node| self.inputs + node));
         let (below, above) = (self.descendants(&ends), self.ancestors(&ends));
         let within = |node: &usize| below[self.inputs + node] && above[self.inputs + node];
         nodes.iter().copied().filter(within).collect()
     }
 
-    fn stage(&self, nodes: &[usize], edges: &[usize], besides: &[usize]) -> Stage {
-        let body = self.members(nodes, edges, besides);
+    /// The layers before, in and after the loop that these edges close around the one that `inner` edges close.
+    fn stage(&self, nodes: &[usize], edges: &[usize], inner: &[usize]) -> Stage {
+        let edges: Vec<usize> = edges.iter().chain(inner).copied().collect();
+        let body = self.members(nodes, &edges);
         let mut start: Vec<usize> = body.iter().map(|node| self.inputs + node).collect();
         start.extend(edges.iter().map(|&e| self.edges[e].to));
         let changing = self.descendants(&start);
@@ -307,7 +320,13 @@ impl<'a, F: Float> Planner<'a, F> {
         iterations: &[usize],
         outputs: &[usize],
     ) -> Result<LoopPlan> {
-        let mut items = self.joins(steps);
+        // Where edges of both clocks join an input, the inner loop joins them all.
+        let inside = self.joins(iterations);
+        let outside = self
+            .joins(steps)
+            .into_iter()
+            .filter(|slot| !inside.contains(slot));
+        let mut items: Vec<Item> = outside.map(Item::Join).collect();
         if iterations.is_empty() {
             self.check_scopes(&[])?;
             items.extend(stage.body.iter().map(|&node| Item::Node(node)));
@@ -398,7 +417,7 @@ impl<'a, F: Float> Planner<'a, F> {
             .copied()
             .filter(|&e| !outermost.iter().any(|(_, members)| within(e, members)))
             .collect();
-        let mut items = self.joins(&own);
+        let mut items: Vec<Item> = self.joins(&own).into_iter().map(Item::Join).collect();
         let mut rest = nodes.iter().copied().peekable();
         while let Some(node) = rest.next() {
             let Some((scope, members)) = outermost.iter().find(|(_, m)| m[0] == node) else {
@@ -437,7 +456,7 @@ impl<'a, F: Float> Planner<'a, F> {
     }
 
     /// The inputs that these edges join.
-    fn joins(&self, edges: &[usize]) -> Vec<Item> {
+    fn joins(&self, edges: &[usize]) -> Vec<usize> {
         let mut slots: Vec<usize> = edges
             .iter()
             .map(|&e| self.edges[e].to)
@@ -445,7 +464,7 @@ impl<'a, F: Float> Planner<'a, F> {
             .collect();
         slots.sort_unstable();
         slots.dedup();
-        slots.into_iter().map(Item::Join).collect()
+        slots
     }
 
     fn finish(
@@ -457,13 +476,7 @@ impl<'a, F: Float> Planner<'a, F> {
         readers: &[usize],
         outputs: &[usize],
     ) -> LoopPlan {
-        let joined: Vec<usize> = items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Join(slot) => Some(*slot),
-                _ => None,
-            })
-            .collect();
+        let joined = joined(&items);
         let inside = |slot: usize| {
             joined.contains(&slot)
                 || slot
@@ -493,6 +506,10 @@ impl<'a, F: Float> Planner<'a, F> {
             .collect();
         reads.sort_unstable();
         reads.dedup();
+        let rejoined = joined
+            .iter()
+            .filter_map(|slot| entry.binary_search(slot).ok());
+        let rejoined = rejoined.collect();
         let hoisted = body
             .iter()
             .copied()
@@ -504,6 +521,7 @@ impl<'a, F: Float> Planner<'a, F> {
             edges,
             entry,
             hoisted,
+            rejoined,
             reads,
         }
     }

@@ -25,6 +25,9 @@ pub struct RunOptions<'a, F: Float = f32> {
     pub wanted: Wanted,
     /// What the edges carry at first, instead of their initial values.
     pub state: Option<State<F>>,
+    /// In training, the weight of a penalty on how much the loop stretches what it carries; none without it. See
+    /// [`Trajectory::penalty`].
+    pub jacobian_penalty: Option<f64>,
 }
 
 impl<F: Float> Default for RunOptions<'_, F> {
@@ -34,6 +37,7 @@ impl<F: Float> Default for RunOptions<'_, F> {
             gradient: None,
             wanted: Wanted::Last,
             state: None,
+            jacobian_penalty: None,
         }
     }
 }
@@ -51,6 +55,7 @@ pub struct Trajectory<F: Float> {
     solver: Vec<SolverReport>,
     backward: Option<BackwardReport>,
     halting: Option<Box<Halting<F>>>,
+    penalty: Option<Var<F>>,
 }
 
 impl<F: Float> Trajectory<F> {
@@ -69,6 +74,7 @@ impl<F: Float> Trajectory<F> {
             solver: Vec::new(),
             backward: None,
             halting: None,
+            penalty: None,
         }
     }
 
@@ -80,6 +86,7 @@ impl<F: Float> Trajectory<F> {
         halting: Halting<F>,
     ) -> Self {
         Self {
+            penalty: halting.penalty.clone(),
             halting: Some(Box::new(halting)),
             ..Self::new(outputs, iterations, gradient, state)
         }
@@ -119,9 +126,14 @@ impl<F: Float> Trajectory<F> {
         self.halting.as_deref()
     }
 
-    /// What the run adds to the loss, such as the cost of pondering.
+    /// What the run adds to the loss: the cost of pondering under [`Halt`](crate::feedback::schedule::Halt), and the
+    /// penalty on the loop's Jacobian, `weight · ‖J v‖² / n` averaged over the batch, with `v` drawn anew at each step and
+    /// `J v` from a finite difference around the state that the loop ended with.
+    ///
+    /// # References
+    /// S. Bai, V. Koltun, J. Z. Kolter, "Stabilizing equilibrium models by Jacobian regularization", ICML 2021.
     pub fn penalty(&self) -> Option<&Var<F>> {
-        self.halting.as_ref()?.penalty.as_ref()
+        self.penalty.as_ref()
     }
 
     /// The (first) outputs of the iterations that were wanted, in order; the last is the network's answer.
@@ -151,6 +163,15 @@ impl<F: Float> Trajectory<F> {
         let mut all = vec![self.outputs.pop().expect("every run has an output")];
         all.extend(self.others.pop().unwrap_or_default());
         all
+    }
+
+    /// The same as the run of so many steps that leave this state.
+    pub(super) fn of_steps(self, iterations: usize, state: State<F>) -> Self {
+        Self {
+            iterations,
+            state,
+            ..self
+        }
     }
 
     /// The same with what solvers said at each step.
@@ -273,7 +294,9 @@ pub(super) fn run<F: Float>(
     for (slot, input) in values.slots.iter_mut().zip(inputs) {
         *slot = Some(input.clone());
     }
-    run_stage(wiring, cx, &mut values, options, &rule)
+    let run = run_stage(wiring, cx, &mut values, options, &rule);
+    wiring.shelf.keep(values);
+    run
 }
 
 /// Runs a network whose inputs are in their slots: before, in and after the loop over iterations.
@@ -308,8 +331,10 @@ pub(super) fn run_stage<F: Float>(
                 super::equilibrium::run(&mut runner, cx, state, converge, &*strategy)?;
             let iterations = report.samples.iter().map(|s| s.evaluations as usize).max();
             let iterations = iterations.unwrap_or(0);
+            let penalty = super::jacobian::penalty(&mut runner, cx, &done.state, options)?;
             let mut run = wiring.after(cx, values, done, iterations, strategy.kind())?;
             run.solver = vec![report];
+            run.penalty = penalty;
             return Ok(run);
         }
         Rule::Halt(halt) => {
@@ -317,7 +342,10 @@ pub(super) fn run_stage<F: Float>(
         }
         Rule::Sequence(_) => unreachable!("a sequence is cut into steps before"),
     };
-    wiring.after(cx, values, done, iterations, strategy.kind())
+    let penalty = super::jacobian::penalty(&mut runner, cx, &done.state, options)?;
+    let mut run = wiring.after(cx, values, done, iterations, strategy.kind())?;
+    run.penalty = penalty;
+    Ok(run)
 }
 
 /// The gradient strategy of a run, checked.

@@ -79,6 +79,8 @@ pub(super) struct Runner<F: Float> {
     entry: Vec<Value<F>>,
     /// The same cut off the tape, made when the first tick that is not recorded runs.
     constants: Option<Vec<Value<F>>>,
+    /// Whether the slots hold what enters now (`Some`), and whether it is cut off the tape.
+    entered: Option<bool>,
     values: Values<F>,
 }
 
@@ -103,6 +105,7 @@ impl<F: Float> Runner<F> {
             inner,
             entry,
             constants: None,
+            entered: None,
             values,
         }
     }
@@ -146,6 +149,7 @@ impl<F: Float> Runner<F> {
             inner: self.inner.clone(),
             entry,
             constants: None,
+            entered: None,
             values: Values::new(&self.wiring),
         }
     }
@@ -155,15 +159,25 @@ impl<F: Float> Runner<F> {
         self.entry.first().map_or(0, |value| value.shape()[0])
     }
 
-    /// Puts what enters the loop in its slots.
+    /// Puts what enters the loop in its slots: over iterations it is the same at each tick.
     fn enter(&mut self, cx: &Context<'_, F>, tick: usize) {
+        let before = self.entered.replace(cx.is_detached());
+        let same = self.plan.clock == Clock::Iteration && before == self.entered;
         let plan = self.plan.clone();
         let mut values = std::mem::take(&mut self.values);
+        let entry = self.current(cx);
         let at = |value: &Value<F>| match plan.clock {
             Clock::Step => value.index_axis(1, tick - 1),
             Clock::Iteration => value.clone(),
         };
-        let (slots, sums) = self.current(cx).split_at(plan.entry.len());
+        if same {
+            for &position in &plan.rejoined {
+                values.slots[plan.entry[position]] = Some(entry[position].clone());
+            }
+            self.values = values;
+            return;
+        }
+        let (slots, sums) = entry.split_at(plan.entry.len());
         for (&slot, value) in plan.entry.iter().zip(slots) {
             values.slots[slot] = Some(at(value));
         }
@@ -184,6 +198,12 @@ impl<F: Float> Runner<F> {
     }
 }
 
+impl<F: Float> Drop for Runner<F> {
+    fn drop(&mut self) {
+        self.wiring.shelf.keep(std::mem::take(&mut self.values));
+    }
+}
+
 impl<F: Float> Loop<F> for Runner<F> {
     fn tick(
         &mut self,
@@ -197,7 +217,16 @@ impl<F: Float> Loop<F> for Runner<F> {
         }
         self.enter(cx, tick);
         let (wiring, plan) = (&*self.wiring, &*self.plan);
-        wiring.tick(cx, plan, &mut self.values, state, self.inner.as_ref(), tick)?;
+        let count = state.ticks() + 1;
+        wiring.tick(
+            cx,
+            plan,
+            &mut self.values,
+            state,
+            self.inner.as_ref(),
+            count,
+        )?;
+        state.advance();
         if !read {
             return Ok(Vec::new());
         }

@@ -8,6 +8,7 @@ use super::runner::Runner;
 use super::tick::Values;
 use super::{Wanted, Wiring};
 use crate::error::Result;
+use crate::feedback::State;
 use crate::feedback::gradient::{Read, Unrolled};
 use crate::feedback::schedule::Rule;
 use crate::module::{Context, Value};
@@ -24,19 +25,32 @@ pub(super) fn run<F: Float>(
     rule: &Rule,
 ) -> Result<Trajectory<F>> {
     let (batch, time) = (inputs[0].shape()[0], inputs[0].shape()[1]);
+    let together = Together { batch, time };
     let mut values = Values::new(wiring);
     for (slot, input) in values.slots.iter_mut().zip(inputs) {
         *slot = Some(fold(input));
     }
     if !wiring.steps() {
-        // Nothing ties the steps together: each is a sample.
-        let run = run::run_stage(wiring, cx, &mut values, options, rule.inner())?;
+        // Nothing ties the steps together: each is a sample, whose loop starts anew.
+        if let Some(state) = &options.state {
+            state.check(&wiring.layout, Some(batch))?;
+        }
+        let alone = RunOptions {
+            state: None,
+            wanted: Wanted::Last,
+            ..options.clone()
+        };
+        let rule = rule.inner();
+        let run = together.within(cx, |cx| {
+            run::run_stage(wiring, cx, &mut values, &alone, rule)
+        })?;
+        let run = run.of_steps(time, State::new(wiring.layout.clone()));
         return Ok(run.map_outputs(|value| unfold(value, batch, time)));
     }
     let strategy = run::strategy(options, rule)?;
-    wiring.before(cx, &mut values)?;
+    together.within(cx, |cx| wiring.before(cx, &mut values))?;
     let body = wiring.plan.body.as_ref().expect("a loop over steps");
-    wiring.hoist(cx, body, &mut values)?;
+    together.within(cx, |cx| wiring.hoist(cx, body, &mut values))?;
     let state = wiring.starting(options, batch)?;
     for slot in values.slots.iter_mut().flatten() {
         *slot = unfold(slot, batch, time);
@@ -55,12 +69,34 @@ pub(super) fn run<F: Float>(
     for slot in values.slots.iter_mut().flatten() {
         *slot = fold(slot);
     }
-    let done = together(done);
-    let run = wiring.after(cx, &mut values, done, time, kind)?;
+    let done = all_steps(done);
+    let run = together.within(cx, |cx| wiring.after(cx, &mut values, done, time, kind))?;
     let reports = std::mem::take(&mut *reports.lock().unwrap_or_else(PoisonError::into_inner));
     Ok(run
         .with_reports(reports)
         .map_outputs(|value| unfold(value, batch, time)))
+}
+
+/// All steps of a sequence as the rows of one batch.
+struct Together {
+    batch: usize,
+    time: usize,
+}
+
+impl Together {
+    /// Runs `work` on all steps together. What a row draws at random is the same at each of its steps, as it is where the
+    /// steps run one after another.
+    fn within<F: Float, R>(
+        &self,
+        cx: &mut Context<'_, F>,
+        work: impl FnOnce(&mut Context<'_, F>) -> R,
+    ) -> R {
+        if !cx.draws() {
+            return work(cx);
+        }
+        let rows = (0..self.batch).flat_map(|row| std::iter::repeat_n(row, self.time));
+        cx.for_rows(&rows.collect::<Vec<_>>(), work)
+    }
 }
 
 /// `[batch, time, …]` as `[batch · time, …]`.
@@ -79,7 +115,7 @@ fn unfold<F: Float>(value: &Value<F>, batch: usize, time: usize) -> Value<F> {
 }
 
 /// What was read at all steps as one read of `[batch · time, …]`.
-fn together<F: Float>(done: Unrolled<F>) -> Unrolled<F> {
+fn all_steps<F: Float>(done: Unrolled<F>) -> Unrolled<F> {
     let slots = done.reads.first().map_or(0, |read| read.values.len());
     let recorded = done.reads.iter().any(|read| read.recorded);
     let values = (0..slots)

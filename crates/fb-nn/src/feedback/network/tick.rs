@@ -10,6 +10,7 @@ use crate::feedback::topology::{Clock, Initial};
 use crate::module::{Context, SplitModule, Value, one_output};
 use fb_autograd::Var;
 use fb_tensor::Float;
+use std::sync::{Mutex, PoisonError};
 
 /// The values of a pass under way.
 #[derive(Debug, Default)]
@@ -20,8 +21,42 @@ pub(super) struct Values<F: Float> {
     pub(super) sums: Vec<Option<Var<F>>>,
 }
 
+/// Lists of passes that are over, empty, for the next: so that a pass like the one before allocates none.
+#[derive(Debug, Default)]
+pub(super) struct Shelf<F: Float> {
+    lists: Mutex<Vec<Values<F>>>,
+}
+
+/// The most lists that are kept: a pass has one for the network and one for each loop that runs.
+const KEPT: usize = 4;
+
+impl<F: Float> Shelf<F> {
+    fn take(&self) -> Option<Values<F>> {
+        self.lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+
+    /// Keeps the memory of lists for the next pass.
+    pub(super) fn keep(&self, mut values: Values<F>) {
+        if values.slots.is_empty() {
+            return;
+        }
+        values.slots.fill(None);
+        values.sums.fill(None);
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if lists.len() < KEPT {
+            lists.push(values);
+        }
+    }
+}
+
 impl<F: Float> Values<F> {
     pub(super) fn new(wiring: &Wiring<F>) -> Self {
+        if let Some(values) = wiring.shelf.take() {
+            return values;
+        }
         let (inputs, nodes) = (wiring.topology.inputs.len(), wiring.nodes.len());
         Self {
             slots: vec![None; inputs + nodes],
@@ -235,8 +270,9 @@ impl<F: Float> Wiring<F> {
         let Value::Float(x) = values.get(slot) else {
             return Ok(values.get(slot).clone());
         };
-        let x = self.join_all(cx, &joining.concat, x.clone(), values, state, tick)?;
-        let x = self.join_all(cx, &joining.sum, x, values, state, tick)?;
+        // What is added joins what comes from outside, in its shape; what widens it comes last.
+        let x = self.join_all(cx, &joining.sum, x.clone(), values, state, tick)?;
+        let x = self.join_all(cx, &joining.concat, x, values, state, tick)?;
         Ok(Value::Float(x))
     }
 

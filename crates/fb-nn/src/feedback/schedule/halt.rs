@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), fb_nn::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Halt {
     rule: HaltRule,
     most: usize,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Sequence::with(Unroll::iterations(3)).iterations(), 3);
 /// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sequence {
     #[serde(default)]
     inside: Inside,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Unroll::uniform(2, 8).iterations(), 8); // the most; evaluation makes 5
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Unroll {
     iterations: Count,
 }

@@ -7,7 +7,7 @@
 //!
 //! | solver | use it for | vectors kept for each row |
 //! |---|---|---|
-//! | [`Anderson`] | nearly always: few evaluations, two products of small matrices a step | 2 · memory + 3 |
+//! | [`Anderson`] | nearly always: few evaluations, and little work beside them | 2 · memory + 3 |
 //! | [`Broyden`] | maps that do not contract: each step is searched along its line | 2 · memory + 8 |
 //! | [`Damped`] | maps that contract strongly, and as a control | 1 |
 //! | [`Gmres`] | the gradient, nearly always: exact in as many steps as there are numbers | restart + 5 |

@@ -87,6 +87,7 @@ pub enum Clock {
 
 /// An edge beside the inputs of layers: a feedback edge, or a forward one past the layers between.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Edge {
     /// The layer whose output it carries; a forward edge may start at an input.
     pub from: String,
@@ -168,14 +169,16 @@ impl Edge {
 
     /// The path of the edge's parameters: `feedback/output->hidden1`, or `edge/input->output` without delay.
     pub fn path(&self) -> String {
-        let kind = if self.delay == 0 { "edge" } else { "feedback" };
-        format!("{kind}/{}->{}", self.from, self.to)
+        format!("{}/{}->{}", self.kind(), self.from, self.to)
     }
 
-    /// The edge in messages: `feedback "output" -> "hidden1"`.
+    /// The edge in messages: `feedback "output" -> "hidden1"`, or `edge "input" -> "output"` without delay.
     pub fn place(&self) -> String {
-        let kind = if self.delay == 0 { "edge" } else { "feedback" };
-        format!("{kind} {:?} -> {:?}", self.from, self.to)
+        format!("{} {:?} -> {:?}", self.kind(), self.from, self.to)
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.delay == 0 { "edge" } else { "feedback" }
     }
 
     /// An error about this edge.
@@ -186,6 +189,7 @@ impl Edge {
         help: impl Into<String>,
     ) -> Error {
         Error::Feedback {
+            kind: self.kind(),
             from: self.from.clone(),
             to: self.to.clone(),
             problem: problem.into(),

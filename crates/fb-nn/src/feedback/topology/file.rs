@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// The JSON form of a [`Topology`]. A chain says its input's shape, and neither the inputs of its layers nor its output.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     format: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,6 +30,7 @@ struct File {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct FileInput {
     name: String,
     shape: Vec<usize>,
@@ -69,16 +71,18 @@ impl FileInputKind {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct FileLayer {
     name: String,
     /// Left out where it is the layer before, or the input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     inputs: Option<Vec<String>>,
-    #[serde(flatten)]
-    kind: FileKind,
+    kind: String,
+    config: serde_json::Value,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct FileKind {
     kind: String,
     config: serde_json::Value,
@@ -98,17 +102,14 @@ impl Topology {
             .nodes
             .iter()
             .map(|node| {
-                let kind = FileKind {
-                    kind: node.layer.kind().to_owned(),
-                    config: node.layer.config()?,
-                };
                 let usual = before.replace(node.name.clone());
                 let is_usual =
                     matches!(node.inputs.as_slice(), [only] if Some(only) == usual.as_ref());
                 Ok(FileLayer {
                     name: node.name.clone(),
                     inputs: (!is_usual).then(|| node.inputs.clone()),
-                    kind,
+                    kind: node.layer.kind().to_owned(),
+                    config: node.layer.config()?,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -161,6 +162,13 @@ impl Topology {
         }
         let file: File = serde_json::from_value(json).map_err(format_error)?;
         let inputs = match file.input {
+            Some(_) if !file.inputs.is_empty() => {
+                return Err(Error::Format {
+                    place: "the architecture".to_owned(),
+                    reason: "it has both `input` and `inputs`".to_owned(),
+                    help: "a chain has `input`, the shape of a sample, a graph `inputs` with their names".to_owned(),
+                });
+            }
             Some(shape) => vec![FileInput {
                 name: INPUT.to_owned(),
                 shape,
@@ -185,7 +193,7 @@ impl Topology {
             .into_iter()
             .map(|layer| {
                 let place = format!("layer {:?}", layer.name);
-                let config = registry.layer(&place, &layer.kind.kind, layer.kind.config)?;
+                let config = registry.layer(&place, &layer.kind, layer.config)?;
                 let usual = before.replace(layer.name.clone());
                 Ok(Node {
                     name: layer.name,

@@ -34,6 +34,7 @@ pub struct Input {
 ///
 /// Edges between its layers tick at each of its cycles, all others at each iteration of the loop around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scope {
     /// Its name.
     pub name: String,

@@ -9,7 +9,7 @@ use crate::module::{
 };
 use crate::param::{ParamId, Role};
 use fb_autograd::Var;
-use fb_tensor::Float;
+use fb_tensor::{Float, Shape};
 use serde::{Deserialize, Serialize};
 
 /// Adds a learned vector to each position: `yₜ = xₜ + tableₜ`.
@@ -73,7 +73,10 @@ impl Layer for LearnedPositions {
         let (shape, width) = scope.features(Self::KIND, inputs, 2..=2, wanted)?;
         let table = scope.param("weight", shape, &self.weight_init, Role::Weight)?;
         Ok(Built {
-            module: simple(LearnedModule { table }),
+            module: simple(LearnedModule {
+                table,
+                input: shape,
+            }),
             output: Spec::float(shape),
             sum: None,
             description: format!("LearnedPositions {}x{width}", shape[0]),
@@ -84,12 +87,13 @@ impl Layer for LearnedPositions {
 #[derive(Debug)]
 struct LearnedModule {
     table: ParamId,
+    input: Shape,
 }
 
 impl<F: Float> SimpleModule<F> for LearnedModule {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         let table = cx.param(self.table);
-        add(cx, x, &table, 0)
+        add(cx, x, &self.input, |_| table, 0)
     }
 
     fn streaming(&self) -> Streaming<'_, F> {
@@ -105,6 +109,6 @@ impl<F: Float> StreamModule<F> for LearnedModule {
         memory: Memory<F>,
     ) -> Result<(Value<F>, Memory<F>)> {
         let table = cx.param(self.table);
-        add_from(cx, inputs, &table, &memory)
+        add_from(cx, inputs, &self.input, |_| table, &memory)
     }
 }

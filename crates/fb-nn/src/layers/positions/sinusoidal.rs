@@ -2,6 +2,7 @@
 
 use super::{add, add_from};
 use crate::error::Result;
+use crate::layers::growing::Growing;
 use crate::layers::misfit;
 use crate::module::{
     Built, Context, Layer, Memory, Scope, SimpleModule, Spec, StreamModule, Streaming, Value,
@@ -10,7 +11,6 @@ use crate::module::{
 use fb_autograd::Var;
 use fb_tensor::{Float, Shape, Tensor};
 use serde::{Deserialize, Serialize};
-use std::sync::OnceLock;
 
 /// Adds waves to each position, from which its place in the sequence can be read.
 ///
@@ -47,7 +47,7 @@ impl Layer for SinusoidalPositions {
         Ok(Built {
             module: simple(SinusoidalModule {
                 input: shape,
-                table: OnceLock::new(),
+                table: Growing::default(),
             }),
             output: Spec::float(shape),
             sum: None,
@@ -59,22 +59,23 @@ impl Layer for SinusoidalPositions {
 #[derive(Debug)]
 struct SinusoidalModule<F: Float> {
     input: Shape,
-    /// For all positions that were declared. Made when an input is there: what a file says is not enough to ask for memory.
-    table: OnceLock<Var<F>>,
+    table: Growing<Var<F>>,
 }
 
 impl<F: Float> SinusoidalModule<F> {
-    fn table(&self) -> &Var<F> {
+    /// The waves of the first `end` positions, or of more.
+    fn table(&self, end: usize) -> Var<F> {
         let [time, width] = [self.input[0], self.input[1]];
-        self.table
-            .get_or_init(|| Var::constant(Tensor::sinusoidal_positions_of(0..time, width)))
+        self.table.up_to(end, time, |rows| {
+            Var::constant(Tensor::sinusoidal_positions_of(0..rows, width))
+        })
     }
 }
 
 impl<F: Float> SimpleModule<F> for SinusoidalModule<F> {
     fn forward(&self, cx: &mut Context<'_, F>, x: &Var<F>) -> Result<Var<F>> {
         misfit::features(cx, x, &self.input)?;
-        add(cx, x, self.table(), 0)
+        add(cx, x, &self.input, |end| self.table(end), 0)
     }
 
     fn streaming(&self) -> Streaming<'_, F> {
@@ -89,6 +90,37 @@ impl<F: Float> StreamModule<F> for SinusoidalModule<F> {
         inputs: &[Value<F>],
         memory: Memory<F>,
     ) -> Result<(Value<F>, Memory<F>)> {
-        add_from(cx, inputs, self.table(), &memory)
+        add_from(cx, inputs, &self.input, |end| self.table(end), &memory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::param::Params;
+
+    #[test]
+    fn pieces_of_a_sequence_without_end_take_as_much_as_has_passed() {
+        let mut scope = Scope::<f64>::new(fb_tensor::random::Key::new(0));
+        scope.enter("positions");
+        let spec = Spec::float([1 << 40, 3]);
+        let module = SinusoidalPositions
+            .build(&mut scope, &[spec])
+            .unwrap()
+            .module;
+        let params = Params::new();
+        let mut cx = Context::eval(&params);
+        let Streaming::Stateful(module) = module.streaming() else {
+            panic!("positions run on pieces")
+        };
+        let mut memory = Memory::Empty;
+        for first in 0..9 {
+            let x = Value::Float(Var::constant(Tensor::zeros_of([2, 1, 3])));
+            let (y, after) = module.forward_from(&mut cx, &[x], memory).unwrap();
+            let want = Tensor::sinusoidal_positions_of(first..first + 1, 3);
+            let y = y.as_float().unwrap().tensor().index_axis(0, 1);
+            assert_eq!(y, want);
+            memory = after;
+        }
     }
 }

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// [`TransformerBlock::decoder`] is the causal block of GPT, [`TransformerBlock::encoder`] the one of BERT, which takes a
 /// mask as a second input of [`Module::forward`](crate::Module::forward). Unless told otherwise: norm before, layer norm,
-/// GELU, four times the width between, biases, no dropout. Dropout silences what each part adds and the features between,
-/// not attention weights (PyTorch's layers silence these too).
+/// GELU, four times the width between, biases, no dropout. [`dropout`](Self::dropout) silences what each part adds and the
+/// features between, [`attention_dropout`](Self::attention_dropout) attention weights; PyTorch's layers do both with one rate.
 ///
 /// # Shapes
 /// - `x`: `[batch, time, width]`

@@ -26,6 +26,8 @@ pub(super) struct Options {
     pub(super) epsilon: f64,
     pub(super) placement: Placement,
     pub(super) dropout: f64,
+    #[serde(default)]
+    pub(super) attention_dropout: f64,
     pub(super) bias: bool,
     pub(super) weight_init: Initializer,
 }
@@ -62,6 +64,7 @@ impl Options {
             epsilon: 1e-5,
             placement: Placement::Pre,
             dropout: 0.0,
+            attention_dropout: 0.0,
             bias: true,
             weight_init: Initializer::glorot_uniform(),
         }
@@ -82,6 +85,7 @@ impl Options {
     /// Attention to a context.
     pub(super) fn cross_attention(&self) -> MultiHeadAttention {
         let attention = MultiHeadAttention::new(self.heads)
+            .dropout(self.attention_dropout)
             .bias(self.bias)
             .weight_init(self.weight_init);
         match self.key_value_heads {
@@ -214,10 +218,20 @@ macro_rules! block_options {
             self
         }
 
-        /// The share that is silenced in training: of what each part adds, and of the features between.
+        /// The share that is silenced in training: of what each part adds, and of the features between. Attention weights
+        /// have [a rate of their own](Self::attention_dropout).
         #[must_use]
         pub fn dropout(mut self, rate: f64) -> Self {
             self.0.dropout = rate;
+            self
+        }
+
+        /// The share of the attention weights that is silenced in training; see
+        /// [`MultiHeadAttention::dropout`](crate::layers::MultiHeadAttention::dropout). PyTorch's layers have one rate for this
+        /// and for [`dropout`](Self::dropout).
+        #[must_use]
+        pub fn attention_dropout(mut self, rate: f64) -> Self {
+            self.0.attention_dropout = rate;
             self
         }
 

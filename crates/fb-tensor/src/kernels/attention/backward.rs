@@ -232,7 +232,9 @@ impl Part {
                     let row = i * count + queries.start - self.queries.start;
                     let own = row..row + tile_rows;
                     let (log_sums, means) = (&log_sums[own.clone()], &means[own.clone()]);
+                    tile.silence(problem, by_scores);
                     softmax::gradients(scores, by_scores, tile.seen(problem), log_sums, means);
+                    tile.silence(problem, scores);
                     let weights = rows_of(scores, tile_rows, tile.keys(), tile_stride);
                     let by_scores = rows_of(by_scores, tile_rows, tile.keys(), tile_stride);
                     if to.values.is_some() {
@@ -271,7 +273,7 @@ impl Part {
     }
 
     /// For each query its logarithm of the sum of exponentials, and the weighted mean of the gradients by its weights,
-    /// which is the inner product of its output and the gradient by that.
+    /// which is the inner product of its output and the gradient by that, dropout or not.
     fn start_rows<F: Float>(&self, saved: &Saved<'_, F>, log_sums: &mut [F], means: &mut [F]) {
         let count = self.queries.len();
         for (i, head) in self.heads.clone().enumerate() {

@@ -102,6 +102,8 @@ fn part<F: Float>(
             let values = &mut values[own.start * width..own.end * width];
             let (largest, sums) = (&mut largest[own.clone()], &mut sums[own]);
             softmax::online(scores, tile.seen(problem), largest, sums, values, width);
+            // The sums are of all weights: what is silenced is missing from the values alone.
+            tile.silence(problem, scores);
             let weights = rows_of(scores, tile.rows(), tile.keys(), tile.stride());
             let value_rows = value_rows.part(0..tile.keys(), 0..width);
             let update = (F::ONE, Start::Output);

@@ -11,6 +11,7 @@
 //! tile, in order. How the work is split between threads never shows.
 
 mod backward;
+pub(crate) mod dropout;
 mod forward;
 mod lines;
 mod softmax;
@@ -20,6 +21,7 @@ pub(crate) use forward::forward;
 
 use super::gemm::{DIRECT_ROWS, MatMut, MatRef, Start, Update, product_unsplit};
 use crate::element::Float;
+use dropout::{Place, Silence};
 use softmax::{LANES, Seen};
 use std::ops::Range;
 
@@ -117,6 +119,8 @@ pub(crate) struct Problem<'a, F> {
     /// Whether the last query stands at the last key, and each sees the keys up to its own.
     pub(crate) causal: bool,
     pub(crate) mask: Mask<'a, F>,
+    /// What is done to the weights.
+    pub(crate) silence: Option<Silence<'a, F>>,
 }
 
 impl<F: Float> Problem<'_, F> {
@@ -203,6 +207,18 @@ impl Tile {
             step: usize::from(problem.causal),
             keys: self.keys(),
             stride: self.stride(),
+        }
+    }
+
+    /// Applies dropout to the tile's weights, or to the gradients by them.
+    fn silence<F: Float>(&self, problem: &Problem<'_, F>, weights: &mut [F]) {
+        if let Some(silence) = &problem.silence {
+            let at = Place {
+                start: silence.of_head(self.batch, self.head),
+                query: self.queries.start,
+                key: self.keys.start,
+            };
+            dropout::silence(weights, self.stride(), at, silence.threshold, silence.kept);
         }
     }
 
