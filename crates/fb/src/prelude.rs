@@ -19,8 +19,7 @@ pub use fb_nn::layers::{
     Conv2d, ConvTranspose1d, ConvTranspose2d, Dense, DepthwiseConv2d, Dropout, Elman, Embedding,
     FeedForward, Film, Flatten, GatedMix, GlobalAvgPool, GlobalMaxPool, GroupNorm, Gru, LayerNorm,
     LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MultiHeadAttention, Multiply, Recurrent, Reshape,
-    Residual,
-    Resize, RmsNorm, SinusoidalPositions, Skip, TiedOutput, TransformerBlock,
+    Residual, Resize, RmsNorm, SinusoidalPositions, Skip, TiedOutput, TransformerBlock,
     TransformerDecoderBlock,
 };
 pub use fb_nn::loss::{
