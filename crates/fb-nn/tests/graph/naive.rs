@@ -9,26 +9,26 @@ use std::ops::Range;
 type Values = HashMap<String, Tensor<f64>>;
 
 /// What each edge carried at the ticks before, newest first.
-pub type Registers = Vec<VecDeque<Tensor<f64>>>;
+pub(crate) type Registers = Vec<VecDeque<Tensor<f64>>>;
 
 /// An interpreter of networks of vectors.
-pub struct Naive<'n> {
+pub(crate) struct Naive<'n> {
     network: &'n Network<f64>,
     topology: &'n Topology,
 }
 
 impl<'n> Naive<'n> {
-    pub fn new(network: &'n Network<f64>) -> Self {
+    pub(crate) fn new(network: &'n Network<f64>) -> Self {
         let topology = network.topology();
         Self { network, topology }
     }
 
-    pub fn start(&self) -> Registers {
+    pub(crate) fn start(&self) -> Registers {
         vec![VecDeque::new(); self.topology.edges.len()]
     }
 
     /// All outputs at each of so many iterations.
-    pub fn iterations(
+    pub(crate) fn iterations(
         &self,
         inputs: &[Tensor<f64>],
         registers: &mut Registers,
@@ -40,7 +40,7 @@ impl<'n> Naive<'n> {
     }
 
     /// All outputs `[batch, time, …]` of a sequence with so many iterations at each step.
-    pub fn sequence(
+    pub(crate) fn sequence(
         &self,
         inputs: &[Tensor<f64>],
         registers: &mut Registers,

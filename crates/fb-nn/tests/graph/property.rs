@@ -12,7 +12,6 @@ use fb_tensor::Tensor;
 use fb_tensor::random::{Key, Rng};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use rand::RngExt as _;
 use std::sync::Arc;
 
 fn pick<T: Clone>(rng: &mut Rng, from: &[T]) -> T {
