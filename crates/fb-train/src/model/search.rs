@@ -211,7 +211,7 @@ impl<F: Float> Model<F> {
         let mut scores = Vec::with_capacity(search.breadth);
         for start in 0..search.breadth {
             let key = search.key.fold_index(start as u64);
-            let (output, score) = self.answers_of_start(&values, first, key, search)?;
+            let (output, score) = self.of_start(&values, first, key, search)?;
             outputs.push(output);
             scores.push(score);
         }
@@ -233,7 +233,7 @@ impl<F: Float> Model<F> {
     }
 
     /// The answers from one start, with their scores.
-    fn answers_of_start(
+    fn of_start(
         &self,
         values: &[Value<F>],
         first: usize,

@@ -127,7 +127,7 @@ impl<F: Float> Model<F> {
         self.gradient.as_ref()?.segments()
     }
 
-    /// One step, or one for each segment; `look` is shown the network's (last) answer before the parameters change.
+    /// One step, or one for each segment; `look` is shown the network's (last) answer.
     pub(crate) fn step(
         &mut self,
         samples: &Samples<F>,
