@@ -15,6 +15,11 @@
 //! cargo run --release --example occluded_digits -- --full
 //! ```
 //!
+//! Where feedback does not help: here. The plain run gave BLT 0.800 ± 0.010 over all levels after its fourth look, the
+//! feed-forward network of equal parameters 0.810 ± 0.010, the wide one of equal arithmetic 0.829 ± 0.004 and the deep one
+//! 0.819 ± 0.005. Later looks are better than the first, which shares its weights with them, but the gain is over by the third
+//! or fourth; by the sixteenth BLT lost 0.050, half of that if the number of looks varied in training.
+//!
 //! C. J. Spoerer, P. McClure, N. Kriegeskorte (2017), Recurrent convolutional neural networks: a better model of biological
 //! object recognition, Frontiers in Psychology 8, 1551, asks the same of larger pictures.
 

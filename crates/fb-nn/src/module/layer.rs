@@ -288,11 +288,17 @@ impl<F: Float> Scope<F> {
                     "give every axis an extent of 1 or more",
                 ))
             }
-            _ => Err(self.error(
+            [_] => Err(self.error(
                 kind,
                 "one input of numbers",
                 listed(inputs),
                 "put a layer that gives numbers before it",
+            )),
+            _ => Err(self.error(
+                kind,
+                "one input of numbers",
+                listed(inputs),
+                "put a layer that brings several together before it, such as Concat or Add",
             )),
         }
     }

@@ -108,8 +108,13 @@ fn sources(topology: &Topology) -> Result<()> {
             if !before {
                 let later = topology.position(name).is_some();
                 let help = if later {
+                    let place = if *name == node.name {
+                        "is the layer itself"
+                    } else {
+                        "comes later"
+                    };
                     format!(
-                        "{name:?} comes later: a value that comes back is an edge, .feedback({name:?}, {:?})",
+                        "{name:?} {place}: a value that comes back is an edge, .feedback({name:?}, {:?})",
                         node.name
                     )
                 } else {
@@ -130,7 +135,12 @@ fn sources(topology: &Topology) -> Result<()> {
                 what: "the output".to_owned(),
                 kind: "layer",
                 name: name.clone(),
-                help: topology.layer_list(),
+                help: match topology.slot(name) {
+                    Some(_) => format!(
+                        "{name:?} is an input: hand it on with a layer, .layer(\"seen\", Activation::Linear, {name:?})"
+                    ),
+                    None => topology.layer_list(),
+                },
             });
         }
     }

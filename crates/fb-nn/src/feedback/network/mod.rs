@@ -138,7 +138,8 @@ impl<F: Float> Network<F> {
         state
     }
 
-    /// The network without one of its edges, on the same weights: what the edge is good for.
+    /// The network without one of its edges, on the same weights: what the edge is good for. A scope in which nothing else
+    /// is fed back goes with it, since its cycles would all do the same.
     ///
     /// ```
     /// use fb_nn::feedback::schedule::Unroll;

@@ -462,7 +462,7 @@ impl<F: Float> Wiring<F> {
     }
 
     /// Checks kinds and shapes of what the network is given.
-    fn check_inputs(&self, inputs: &[Value<F>], sequence: bool) -> Result<()> {
+    pub(super) fn check_inputs(&self, inputs: &[Value<F>], sequence: bool) -> Result<()> {
         let declared = &self.topology.inputs;
         if inputs.len() != declared.len() {
             let names: Vec<_> = declared
@@ -526,12 +526,13 @@ fn misfit<F: Float>(
     } else if sequence {
         "the network's input shape is that of one step, without the axes of batch and time"
             .to_owned()
-    } else if spec.kind == ValueKind::Index {
-        "the network's input shape was given to Sequential::indices, without the batch axis"
-            .to_owned()
     } else {
-        "the network's input shape was given to Sequential::input, without the batch axis"
-            .to_owned()
+        let declared = match spec.kind {
+            ValueKind::Float => "input",
+            ValueKind::Index => "indices",
+            ValueKind::Mask => "mask",
+        };
+        format!("its shape was declared with {declared}(…), without the batch axis")
     };
     Error::Data {
         place,

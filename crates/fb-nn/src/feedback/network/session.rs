@@ -89,6 +89,8 @@ impl<F: Float> Session<'_, F> {
                 help: "declare .schedule(Sequence::new())".to_owned(),
             });
         }
+        // The axis of steps is added here, so the caller's shapes are checked without it.
+        self.network.wiring.check_inputs(inputs, false)?;
         let one_step = |value: &Value<F>| {
             let mut extents = value.shape().to_vec();
             extents.insert(1.min(extents.len()), 1);

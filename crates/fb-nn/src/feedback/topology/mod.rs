@@ -76,7 +76,8 @@ impl Topology {
         input.or_else(|| Some(self.inputs.len() + self.position(name)?))
     }
 
-    /// The architecture without an edge.
+    /// The architecture without an edge, and without the scopes in which nothing is fed back any more: each of their cycles
+    /// would do the same.
     ///
     /// # Errors
     /// There is no such edge.
@@ -99,6 +100,16 @@ impl Topology {
                 },
             });
         }
+        let loops = |scope: &Scope| {
+            let holds = |name: &String| scope.layers.contains(name);
+            let mut edges = smaller.edges.iter();
+            edges.any(|edge| {
+                let goes_back = self.position(&edge.from) >= self.position(&edge.to);
+                goes_back && holds(&edge.from) && holds(&edge.to)
+            })
+        };
+        let scopes = self.scopes.iter().filter(|scope| loops(scope));
+        smaller.scopes = scopes.cloned().collect();
         Ok(smaller)
     }
 
