@@ -6,8 +6,9 @@
 //! difficulty take and how many of them are answered rightly, over three seeds, beside networks that cannot choose: one
 //! iteration, the same number of iterations for every row, and feed-forward ones of equal parameters and of equal arithmetic;
 //! and what becomes of a halting layer whose bias starts at 0. Eight places are few enough for two feed-forward layers of as
-//! many parameters to get all of them right: halting spends less on easy rows here, it does not gain accuracy. Iterations
-//! against difficulty are drawn in `out/adaptive_halting.svg`. The last line is `iterations N.NN easiest, N.NN hardest`.
+//! many parameters to get all of them right: halting spends less on easy rows here, it does not gain accuracy; and `--quick`
+//! ends before the cost of iterations has told. Iterations against difficulty are drawn in `out/adaptive_halting.svg`. The last
+//! line is `iterations N.NN easiest, N.NN hardest`.
 //!
 //! ```text
 //! cargo run --release --example adaptive_halting

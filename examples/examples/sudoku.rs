@@ -6,18 +6,16 @@
 //! from noise, and an average of the weights is what is kept. You will see, over three seeds, the share of right cells and of
 //! wholly right puzzles: of this network; with gradients of the last cycle alone; with `z` starting from zeros; without noise
 //! on the way; and of feed-forward networks: the same blocks once, dense layers of equal parameters, blocks of equal
-//! arithmetic. Then how many puzzles are solved after
-//! more and fewer segments than in training, from one start and from several of which each puzzle takes the one that came
-//! closest to rest. Solutions of the test are no training solutions under other names for the digits. The last line is
-//! `puzzles solved 0.NNNN recursive, 0.NNNN feed-forward`.
+//! arithmetic. Then how many puzzles are solved after more and fewer segments than in training, from one start and from several
+//! of which each puzzle takes the one that came closest to rest. Solutions of the test are no training solutions under other
+//! names for the digits. Grids are 4×4, with `--full` 6×6, where test solutions stay apart under every symmetry. The last line
+//! is `puzzles solved 0.NNNN recursive, 0.NNNN feed-forward`.
 //!
 //! ```text
 //! cargo run --release --example sudoku
 //! cargo run --release --example sudoku -- --quick
 //! cargo run --release --example sudoku -- --full
 //! ```
-//!
-//! Grids are 4×4, with `--full` 6×6 (where test solutions stay apart under every symmetry).
 //!
 //! After A. Jolicoeur-Martineau, "Less is more: recursive reasoning with tiny networks", 2025.
 
@@ -399,7 +397,7 @@ fn refinements(model: &Model, test: &SudokuSet) -> fb::Result<Refined> {
         .collect())
 }
 
-/// How far each puzzle's scores are from those before.
+/// How far each puzzle's scores are from those before, as a square.
 fn moved(scores: &Tensor, before: &Tensor) -> Vec<f64> {
     let squares = (scores - before).square().sum_axes(&[1, 2], false);
     squares.iter().map(f64::from).collect()
