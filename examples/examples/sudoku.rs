@@ -5,18 +5,17 @@
 //! carries `z` and `y` on, cut off the tape (deep supervision); gradients flow through the last sweep of a segment, `z` starts
 //! from noise, and an average of the weights is what is kept. You will see, over three seeds, the share of right cells and of
 //! wholly right puzzles: of this network; with gradients of the last cycle alone; with `z` starting from zeros; without noise
-//! on the way; and of feed-forward networks of equal parameters and of equal arithmetic. Then how many puzzles are solved after
-//! more and fewer segments than in training, from one start and from several of which each puzzle takes the one that came
-//! closest to rest. Solutions of the test are no training solutions under other names for the digits. The last line is
-//! `puzzles solved 0.NNNN recursive, 0.NNNN feed-forward`.
+//! on the way; and of feed-forward networks: the same blocks once, dense layers of equal parameters, blocks of equal
+//! arithmetic. Then how many puzzles are solved after more and fewer segments than in training, from one start and from several
+//! of which each puzzle takes the one that came closest to rest. Solutions of the test are no training solutions under other
+//! names for the digits. Grids are 4×4, with `--full` 6×6, where test solutions stay apart under every symmetry. The last line
+//! is `puzzles solved 0.NNNN recursive, 0.NNNN feed-forward`.
 //!
 //! ```text
 //! cargo run --release --example sudoku
 //! cargo run --release --example sudoku -- --quick
 //! cargo run --release --example sudoku -- --full
 //! ```
-//!
-//! Grids are 4×4, with `--full` 6×6 (where test solutions stay apart under every symmetry).
 //!
 //! After A. Jolicoeur-Martineau, "Less is more: recursive reasoning with tiny networks", 2025.
 
@@ -28,7 +27,7 @@ use fb::nn::feedback::network::RunOptions;
 use fb::nn::{Context, Graph};
 use fb::prelude::*;
 use fb::tensor::random::Key;
-use fb_examples::{Effort, Spread, Table, nearest_width};
+use fb_examples::{Effort, Spread, Table, dense_multiply_adds, dense_parameters, nearest_width};
 
 #[derive(Parser)]
 #[command(about = "Small Sudokus with answer and latent recursion")]
@@ -87,10 +86,10 @@ fn main() -> fb::Result<()> {
     let effort = Args::parse().effort;
     let task = Task {
         sudoku: effort.pick(Sudoku::FOUR, Sudoku::FOUR, Sudoku::SIX),
-        train: effort.pick(2000, 6000, 20_000),
+        train: effort.pick(3000, 6000, 20_000),
         test: effort.pick(200, 500, 1000),
-        width: effort.pick(16, 32, 64),
-        epochs: effort.pick(2, 4, 20),
+        width: effort.pick(24, 32, 64),
+        epochs: effort.pick(3, 4, 20),
     };
     println!(
         "{} puzzles to train on, {} of other solutions to test with, {} epochs\n",
@@ -123,35 +122,7 @@ fn main() -> fb::Result<()> {
             scores,
         });
     }
-    let wide = HEADS
-        * nearest_width(task.recursive_multiply_adds(), |half| {
-            task.multiply_adds(HEADS * half, [DEEP, 1], 1)
-        });
-    for (name, width, blocks, epochs) in [
-        // As many optimizer steps as the recursive one takes.
-        (
-            "feed-forward, equal parameters",
-            task.width,
-            1,
-            task.epochs * SEGMENTS as u64,
-        ),
-        ("feed-forward, equal arithmetic", wide, DEEP, task.epochs),
-    ] {
-        let mut parameters = 0;
-        let scores = effort.for_seeds(name, |seed| {
-            let (train, test) = task.puzzles(seed)?;
-            let model = task.feed_forward(width, blocks, epochs, seed, &train)?;
-            parameters = model.params().elements();
-            let (x, y) = tensors(&test);
-            Ok(score(&model.predict(&x)?, &y))
-        })?;
-        entries.push(Entry {
-            name: name.to_owned(),
-            parameters,
-            multiply_adds: task.multiply_adds(width, [blocks, 1], 1),
-            scores,
-        });
-    }
+    entries.extend(task.controls(&effort)?);
     println!("{}\n", overview(&entries));
     println!(
         "puzzles solved by the recursive network, by segments (trained with {SEGMENTS}) and starts\n"
@@ -161,7 +132,7 @@ fn main() -> fb::Result<()> {
     println!(
         "puzzles solved {:.4} recursive, {:.4} feed-forward",
         solved(&entries[0]),
-        solved(&entries[4]).max(solved(&entries[5]))
+        entries[4..].iter().map(solved).fold(0.0, f64::max)
     );
     Ok(())
 }
@@ -221,29 +192,88 @@ impl Task {
         Ok(model)
     }
 
-    /// The same without anything that goes back: blocks one after another.
-    fn feed_forward(
-        &self,
-        width: usize,
-        blocks: usize,
-        epochs: u64,
-        seed: u64,
-        train: &SudokuSet,
-    ) -> fb::Result<Model> {
+    /// Networks without anything that goes back. Those that are small get as many optimizer steps as the recursive one, the
+    /// large one as many passes over the puzzles, which is no less arithmetic.
+    fn controls(&self, effort: &Effort) -> fb::Result<Vec<Entry>> {
+        let steps = self.epochs * SEGMENTS as u64;
+        let wide = HEADS
+            * nearest_width(self.recursive_multiply_adds(), |part| {
+                self.multiply_adds(HEADS * part, [DEEP, 1], 1)
+            });
+        let parameters = self.blocks(self.width, 1).build()?.params().elements();
+        let dense = nearest_width(parameters, |width| dense_parameters(&self.widths(width)));
+        let same = self.multiply_adds(self.width, [1, 1], 1);
+        let flat = dense_multiply_adds(&self.widths(dense));
+        let controls = [
+            (
+                "feed-forward, same blocks once",
+                self.blocks(self.width, 1),
+                steps,
+                same,
+            ),
+            (
+                "feed-forward, dense, equal parameters",
+                self.dense(dense),
+                steps,
+                flat,
+            ),
+            (
+                "feed-forward, equal arithmetic",
+                self.blocks(wide, DEEP),
+                self.epochs,
+                self.multiply_adds(wide, [DEEP, 1], 1),
+            ),
+        ];
+        let entry = |(name, graph, epochs, multiply_adds): (&str, Graph, u64, usize)| {
+            let mut parameters = 0;
+            let scores = effort.for_seeds(name, |seed| {
+                let (train, test) = self.puzzles(seed)?;
+                let mut model = compile(graph.clone().seed(seed).build()?)?;
+                self.fit(&mut model, epochs, &train)?;
+                parameters = model.params().elements();
+                let (x, y) = tensors(&test);
+                Ok(score(&model.predict(&x)?, &y))
+            })?;
+            Ok(Entry {
+                name: name.to_owned(),
+                parameters,
+                multiply_adds,
+                scores,
+            })
+        };
+        controls.into_iter().map(entry).collect()
+    }
+
+    /// `f` so many times with weights of its own each time, then `g`.
+    fn blocks(&self, width: usize, count: usize) -> Graph {
         let mut graph = self.clues(width);
         let mut before = "x".to_owned();
-        for at in 1..=blocks {
+        for at in 1..=count {
             let name = format!("z{at}");
             graph = graph.layer(name.clone(), attention(width), before);
             before = name;
         }
-        let network = graph
+        graph
             .layer("g", thought(width), before)
             .layer("y", RmsNorm::new(), "g")
-            .layer("digits", Dense::new(self.sudoku.side()), "y");
-        let mut model = compile(network.seed(seed).build()?)?;
-        self.fit(&mut model, epochs, train)?;
-        Ok(model)
+            .layer("digits", Dense::new(self.sudoku.side()), "y")
+    }
+
+    /// Two hidden layers that see the whole grid.
+    fn dense(&self, width: usize) -> Graph {
+        let [cells, side] = [self.sudoku.cells(), self.sudoku.side()];
+        Graph::new()
+            .input("clues", [cells, side + 1])
+            .layer("flat", Flatten, "clues")
+            .layer("hidden1", Dense::new(width).activation(Relu), "flat")
+            .layer("hidden2", Dense::new(width).activation(Relu), "hidden1")
+            .layer("scores", Dense::new(cells * side), "hidden2")
+            .layer("digits", Reshape::new([cells, side]), "scores")
+    }
+
+    fn widths(&self, width: usize) -> [usize; 4] {
+        let [cells, side] = [self.sudoku.cells(), self.sudoku.side()];
+        [cells * (side + 1), width, width, cells * side]
     }
 
     fn fit(&self, model: &mut Model, epochs: u64, train: &SudokuSet) -> fb::Result<()> {
@@ -367,7 +397,7 @@ fn refinements(model: &Model, test: &SudokuSet) -> fb::Result<Refined> {
         .collect())
 }
 
-/// How far each puzzle's scores are from those before.
+/// How far each puzzle's scores are from those before, as a square.
 fn moved(scores: &Tensor, before: &Tensor) -> Vec<f64> {
     let squares = (scores - before).square().sum_axes(&[1, 2], false);
     squares.iter().map(f64::from).collect()
