@@ -89,7 +89,7 @@ fn main() -> fb::Result<()> {
         train: effort.pick(3000, 10_000, 20_000),
         test: effort.pick(200, 500, 1000),
         width: effort.pick(24, 32, 64),
-        epochs: effort.pick(3, 4, 20),
+        epochs: effort.pick(3, 5, 20),
     };
     println!(
         "{} puzzles to train on, {} of other solutions to test with, {} epochs\n",
