@@ -208,7 +208,10 @@ fn networks() -> Vec<Topology> {
         .layer("scores", Dense::new(5), "both")
         .feedback("told", "left")
         .schedule(Unroll::iterations(2));
-    let all = [images, series, gpt()].map(|chain| chain.topology());
+    let memory = Sequential::input([TIME, 3])
+        .layer("memory", Lstm::new(6).last())
+        .layer("scores", Dense::new(5));
+    let all = [images, series, gpt(), memory].map(|chain| chain.topology());
     let mut all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
     all.push(merges.topology().unwrap());
     all

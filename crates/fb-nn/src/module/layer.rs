@@ -204,6 +204,15 @@ impl<F: Float> Scope<F> {
         self.params.id(full_name)
     }
 
+    /// A weight `[inputs, units]` that was made before for so many units, with its inputs.
+    pub(crate) fn weight_before(&self, full_name: &str, units: usize) -> Option<(ParamId, usize)> {
+        let id = self.made(full_name)?;
+        match **self.params.get(id).value.shape() {
+            [inputs, columns] if columns == units => Some((id, inputs)),
+            _ => None,
+        }
+    }
+
     /// Whether a parameter of this full name was made before.
     pub fn has(&self, full_name: &str) -> bool {
         self.params.id(full_name).is_some()

@@ -1,6 +1,7 @@
 //! Restricted Boltzmann machines.
 
 mod draw;
+mod field;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -14,12 +15,13 @@ use crate::feedback::network::RunOptions;
 use crate::feedback::schedule::Unroll;
 use crate::feedback::{Graph, Network};
 use crate::init::Initializer;
-use crate::layers::{Activation, Dense, TiedOutput};
+use crate::layers::{Activation, Dense};
 use crate::module::Context;
 use draw::Draw;
 use fb_autograd::Var;
 use fb_tensor::random::Key;
 use fb_tensor::{Float, Tensor};
+use field::Field;
 
 /// Units on one side for which all states are counted.
 const MOST_COUNTED: usize = 20;
@@ -72,7 +74,7 @@ impl<F: Float> Boltzmann<F> {
             .input("visible", [visible])
             .layer("hidden", given_visible, "visible")
             .layer("hidden units", Draw {}, "hidden")
-            .layer("field", TiedOutput::to("hidden").bias(true), "hidden units")
+            .layer("field", Field {}, "hidden units")
             .layer("given hidden", Activation::Sigmoid, "field")
             .layer("visible units", Draw {}, "given hidden")
             .feedback("visible units", "visible")
