@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// heads share one (grouped-query attention). [Rotary](Self::rotary), queries and keys are turned by angles that grow with
 /// their positions. All of it in one pass whose memory grows with the length, not with its square.
 ///
-/// A [`Sequential`](crate::Sequential) network uses it as self-attention. [`Module::forward`] also takes a context and a
+/// A [`Sequential`](crate::Sequential) network uses it as self-attention. [`Module::forward`](crate::Module::forward) also takes a context and a
 /// mask, in this order: `[x]`, `[x, mask]`, `[x, context]` or `[x, context, mask]`; whether there is a context is said by
 /// the inputs that it is built for. A mask says which keys count: `[batch, keys]`, such as the tokens that are not
 /// padding, or `[batch, queries, keys]` or `[batch, heads, queries, keys]`. A query that may attend to nothing gets zeros.
