@@ -137,7 +137,7 @@ impl<F: Float> Carry<F> {
             state,
             answer,
             confident,
-        } = model.segment(&samples, &options, start)?;
+        } = model.segment(&samples, &options, start, &mut |_| Ok(()))?;
         self.state = Some(state);
         let ran = numbers.len();
         let done: Vec<usize> = (0..ran)

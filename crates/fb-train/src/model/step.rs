@@ -134,9 +134,10 @@ impl<F: Float> Model<F> {
         options: &StepOptions<'_, F>,
         look: impl FnOnce(&Tensor<F>) -> Result<()>,
     ) -> Result<StepReport> {
+        let mut look = Some(look);
+        let mut look = |answer: &Tensor<F>| look.take().map_or(Ok(()), |look| look(answer));
         let Some(segments) = self.segments() else {
-            let done = self.segment(samples, options, Start::first(1.0))?;
-            look(&done.answer)?;
+            let done = self.segment(samples, options, Start::first(1.0), &mut look)?;
             return Ok(done.report);
         };
         let mut start = Start::first(1.0);
@@ -150,14 +151,16 @@ impl<F: Float> Model<F> {
                 ..*options
             };
             let weight = start.weight;
-            let done = self.segment(samples, &options, start)?;
+            let done = match last {
+                true => self.segment(samples, &options, start, &mut look)?,
+                false => self.segment(samples, &options, start, &mut |_| Ok(()))?,
+            };
             total += weight * done.report.loss;
             penalty += weight * done.report.penalty;
             whole += weight;
             iterations += done.report.iterations;
             mean_iterations += done.report.mean_iterations;
             if last {
-                look(&done.answer)?;
                 return Ok(StepReport {
                     loss: total / whole,
                     penalty: penalty / whole,
@@ -175,12 +178,13 @@ impl<F: Float> Model<F> {
         unreachable!("there is at least one segment")
     }
 
-    /// One run with a loss and an optimizer step of its own.
+    /// One run with a loss and an optimizer step of its own; `look` is shown its answer before the parameters change.
     pub(crate) fn segment(
         &mut self,
         samples: &Samples<F>,
         options: &StepOptions<'_, F>,
         start: Start<F>,
+        look: &mut dyn FnMut(&Tensor<F>) -> Result<()>,
     ) -> Result<Segment<F>> {
         // A run that failed half-way may have left something.
         self.tape.clear();
@@ -211,6 +215,7 @@ impl<F: Float> Model<F> {
             gradient_used: trajectory.gradient_used(),
         };
         let (answer, confident) = (answer(&trajectory)?, confident(&trajectory));
+        look(&answer)?;
         if !learns {
             return Ok(Segment {
                 report,

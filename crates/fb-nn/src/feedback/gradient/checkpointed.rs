@@ -117,11 +117,12 @@ impl<F: Float> GradientStrategy<F> for Checkpointed {
         let entry = body.entry();
         let stations = self.stations(ticks);
         let mut kept = Vec::with_capacity(stations.len());
+        let mut stations = stations.into_iter().peekable();
         let mut reads = Vec::new();
         let mut run = state.detached();
         cx.without_gradients(|cx| -> Result<()> {
             for tick in 1..=ticks {
-                if stations.contains(&(tick - 1)) {
+                if stations.next_if_eq(&(tick - 1)).is_some() {
                     kept.push((tick - 1, run.clone()));
                 }
                 cx.enter_iteration(Some(tick));

@@ -131,6 +131,10 @@ impl<F: Float, S: GradientStrategy<F>> GradientStrategy<F> for DeepSupervision<S
         self.within.by_tick()
     }
 
+    fn is_for_equilibria(&self) -> bool {
+        self.within.is_for_equilibria()
+    }
+
     fn segments(&self) -> Option<Segments> {
         Some(self.segments)
     }

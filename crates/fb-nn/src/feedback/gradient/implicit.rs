@@ -1,9 +1,7 @@
 //! The gradient of an equilibrium itself.
 
 use super::flat::{flatten_var, unflatten};
-use super::{
-    BackwardReport, GradientStrategy, Loop, Phantom, Read, Unrolled, Wanted, cannot_serve,
-};
+use super::{BackwardReport, GradientStrategy, Loop, Phantom, Read, Unrolled};
 use crate::error::Result;
 use crate::feedback::State;
 use crate::feedback::solver::{AnyLinearSolver, Gmres, LinearSolver, Outcome, SolverReport, Stop};
@@ -90,27 +88,8 @@ impl<F: Float> GradientStrategy<F> for Implicit {
         self.solver.validate()
     }
 
-    fn by_tick(&self) -> bool {
-        false
-    }
-
     fn is_for_equilibria(&self) -> bool {
         true
-    }
-
-    fn unroll(
-        &self,
-        _body: &mut dyn Loop<F>,
-        _cx: &mut Context<'_, F>,
-        _state: State<F>,
-        _ticks: usize,
-        _wanted: Wanted,
-    ) -> Result<Unrolled<F>> {
-        Err(cannot_serve(
-            "Implicit",
-            "Unroll",
-            "it needs a loop that has come to rest: use the schedule Converge, or Bptt",
-        ))
     }
 
     fn equilibrium(

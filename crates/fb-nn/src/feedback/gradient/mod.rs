@@ -3,7 +3,7 @@
 //! | strategy | gradient | memory | for |
 //! |---|---|---|---|
 //! | [`Bptt`] | exact | all ticks | the default of loops with a number of iterations |
-//! | [`Truncated`] | through the last ticks before each | a window | long sequences |
+//! | [`Truncated`] | through the last ticks before each | a window for the last output, all windows where each output counts | long sequences |
 //! | [`LastK`] | through the last ticks | those | loops that forget where they came from |
 //! | [`Checkpointed`] | exact | the square root of all ticks, or given slots | long loops, large maps |
 //! | [`Implicit`] | exact at a fixed point | one tick | [`Converge`](super::schedule::Converge), whose default it is |
@@ -202,7 +202,7 @@ pub trait GradientStrategy<F: Float>: Debug + Send + Sync {
     /// Whether [`records`](Self::records) says all: the ticks run one after another, each recorded or not. Schedules that
     /// look at each tick need that.
     fn by_tick(&self) -> bool {
-        true
+        !self.is_for_equilibria()
     }
 
     /// Runs a number of ticks.
@@ -217,6 +217,13 @@ pub trait GradientStrategy<F: Float>: Debug + Send + Sync {
         ticks: usize,
         wanted: Wanted,
     ) -> Result<Unrolled<F>> {
+        if self.is_for_equilibria() {
+            return Err(cannot_serve(
+                self.kind(),
+                "Unroll",
+                "use LastK(k) for the last k iterations, or the schedule Converge",
+            ));
+        }
         let mut state = state;
         let mut reads = Vec::with_capacity(if wanted == Wanted::Every { ticks } else { 1 });
         for tick in 1..=ticks {

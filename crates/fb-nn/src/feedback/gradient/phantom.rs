@@ -1,6 +1,6 @@
 //! A few steps from where the loop has come to rest.
 
-use super::{GradientStrategy, Loop, Read, Unrolled, Wanted, cannot_serve};
+use super::{GradientStrategy, Loop, Read, Unrolled};
 use crate::error::{Error, Result};
 use crate::feedback::State;
 use crate::module::Context;
@@ -68,27 +68,8 @@ impl<F: Float> GradientStrategy<F> for Phantom {
         })
     }
 
-    fn by_tick(&self) -> bool {
-        false
-    }
-
     fn is_for_equilibria(&self) -> bool {
         true
-    }
-
-    fn unroll(
-        &self,
-        _body: &mut dyn Loop<F>,
-        _cx: &mut Context<'_, F>,
-        _state: State<F>,
-        _ticks: usize,
-        _wanted: Wanted,
-    ) -> Result<Unrolled<F>> {
-        Err(cannot_serve(
-            "Phantom",
-            "Unroll",
-            "use LastK(k) for the last k iterations, or the schedule Converge",
-        ))
     }
 
     fn equilibrium(

@@ -64,10 +64,11 @@ impl<F: Float> GradientStrategy<F> for Truncated {
         wanted: Wanted,
     ) -> Result<Unrolled<F>> {
         let mut reads = Vec::with_capacity(if wanted == Wanted::Every { ticks } else { 1 });
+        let mut done = 0;
         // Where only the end is wanted, the one piece that counts ends there.
-        let (piece, mut done) = match wanted {
-            Wanted::Every => (self.k1, 0),
-            Wanted::Last => (ticks, 0),
+        let piece = match wanted {
+            Wanted::Every => self.k1,
+            Wanted::Last => ticks,
         };
         let overlap = match wanted {
             Wanted::Every => self.k2.saturating_sub(self.k1),
